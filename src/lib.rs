@@ -1,0 +1,22 @@
+//! `hotfix`: an interactive runbook executor for emergency production fixes.
+//!
+//! The journal is the state: a run is the fold of its records, and everything the program does next follows from them.
+//! The order of the modules below is the layering. A module may use those listed before it; a test holds it to that.
+
+pub mod action;
+pub mod clock;
+pub mod drill;
+pub mod event;
+pub mod gate;
+pub mod git;
+pub mod http;
+pub mod journal;
+pub mod mask;
+pub mod operator;
+pub mod process;
+pub mod run;
+pub mod runbook;
+pub mod template;
+pub mod terminal;
+pub mod vars;
+pub mod version;

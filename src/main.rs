@@ -1,0 +1,3 @@
+//! The program: parse, run, return the exit code.
+
+fn main() {}
