@@ -3,20 +3,20 @@
 //! The journal is the state: a run is the fold of its records, and everything the program does next follows from them.
 //! The order of the modules below is the layering. A module may use those listed before it; a test holds it to that.
 
-pub mod action;
 pub mod clock;
-pub mod drill;
-pub mod event;
-pub mod gate;
+pub mod vars;
+pub mod template;
+pub mod mask;
+pub mod process;
+pub mod version;
 pub mod git;
 pub mod http;
-pub mod journal;
-pub mod mask;
+pub mod gate;
 pub mod operator;
-pub mod process;
-pub mod run;
+pub mod action;
 pub mod runbook;
-pub mod template;
+pub mod event;
+pub mod run;
+pub mod journal;
 pub mod terminal;
-pub mod vars;
-pub mod version;
+pub mod drill;
