@@ -1,1 +1,221 @@
-//! To come: journal.
+//! The journal's file: appended to under a lock, synced, chained, and read back with doubt.
+//!
+//! # Why
+//! Two locks stand behind a run. The driver's is held for the life of its process and is not this module's. The
+//! journal's own is held for one append, under which the end of the file is read again: so a note and a rollback from another
+//! terminal never fork the chain, and an append learns first what others have written.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::clock::Clock;
+use crate::event::{Event, GENESIS, Record, sha256};
+
+/// A journal open for reading and appending.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    author: Author,
+    next: u64,
+    head: String,
+    end: u64,
+}
+
+/// Who writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// The id of the run.
+    pub run: String,
+    /// The operator.
+    pub by: String,
+    /// This machine.
+    pub host: String,
+}
+
+/// What a journal's bytes hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contents {
+    /// The records, in order.
+    pub records: Vec<Record>,
+    /// SHA-256 of the last whole line; that of none where there is none.
+    pub head: String,
+    /// How many bytes the whole lines take.
+    pub whole: u64,
+    /// How many bytes stand behind the last newline: a record torn by a crash, never acknowledged.
+    pub torn: u64,
+    /// The places where the clock went backwards, by `seq`.
+    pub backwards: Vec<u64>,
+}
+
+/// Why a journal is not to be trusted, or cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file cannot be opened, read, locked, written or synced.
+    #[error("{path}: cannot {doing}")]
+    Io {
+        /// The journal.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A whole line is not what it should be.
+    #[error("{path}, line {line}: {what}; the records before it are good")]
+    Damaged {
+        /// The journal.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl Journal {
+    /// Opens the journal at `path`, making it where it is not there yet, and hands over what it holds. A torn end is cut off.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] where a whole line is unreadable or out of the chain.
+    pub fn open(path: &Path, author: Author) -> Result<(Self, Vec<Record>), JournalError> {
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path);
+        let file = file.map_err(|source| io_error(path, "open it", source))?;
+        let mut journal = Self { file, path: path.into(), author, next: 0, head: GENESIS.into(), end: 0 };
+        let records = journal.locked(Self::catch_up)?;
+        Ok((journal, records))
+    }
+
+    /// Reads what others have appended since this journal was last at its end.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn news(&mut self) -> Result<Vec<Record>, JournalError> {
+        let length = self.file.metadata().map_err(|source| io_error(&self.path, "look at it", source))?.len();
+        if length == self.end { Ok(Vec::new()) } else { self.locked(Self::catch_up) }
+    }
+
+    /// Appends `event` if `may` allows it in the light of what others have written meanwhile, and syncs. What others have
+    /// written comes first in what is handed back, the new record last.
+    ///
+    /// # Errors
+    /// `Ok(Err(_))` with the reason, and nothing written, where `may` objects; [`JournalError`] where the file cannot be
+    /// written or synced. After that the record counts as not written: the next append cuts off what stands behind the last
+    /// record that was acknowledged, if it is torn.
+    pub fn append<E>(
+        &mut self,
+        clock: &dyn Clock,
+        event: Event,
+        may: impl FnOnce(&[Record], &Event) -> Result<(), E>,
+    ) -> Result<Result<Vec<Record>, E>, JournalError> {
+        self.locked(|journal| {
+            let mut records = journal.catch_up()?;
+            if let Err(objection) = may(&records, &event) {
+                return Ok(Err(objection));
+            }
+            let Author { run, by, host } = journal.author.clone();
+            let record =
+                Record { seq: journal.next, at: clock.now(), run, by, host, event, prev: journal.head.clone() };
+            let line = record.line().map_err(|error| io_error(&journal.path, "write it", error.into()))?;
+            journal.write(format!("{line}\n").as_bytes())?;
+            journal.advance(line.as_bytes());
+            records.push(record);
+            Ok(Ok(records))
+        })
+    }
+
+    /// The last record's `seq` and the hash of its line: what a release tag's trailer anchors. `None` before the first.
+    #[must_use]
+    pub fn anchor(&self) -> Option<(u64, &str)> {
+        self.next.checked_sub(1).map(|seq| (seq, self.head.as_str()))
+    }
+
+    fn locked<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        self.file.lock().map_err(|source| io_error(&self.path, "lock it", source))?;
+        let result = act(self);
+        self.file.unlock().map_err(|source| io_error(&self.path, "unlock it", source))?;
+        result
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
+        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        written.map_err(|source| {
+            // Best effort: what could not be acknowledged must not look as if it had been.
+            let _ = self.file.set_len(self.end);
+            io_error(&self.path, "write and sync it", source)
+        })
+    }
+
+    fn advance(&mut self, line: &[u8]) {
+        self.head = sha256(line);
+        self.next += 1;
+        self.end += line.len() as u64 + 1;
+    }
+
+    /// Under the lock: reads from the last known end, checks the chain on, cuts off a torn record.
+    fn catch_up(&mut self) -> Result<Vec<Record>, JournalError> {
+        let mut bytes = Vec::new();
+        let read = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.read_to_end(&mut bytes));
+        read.map_err(|source| io_error(&self.path, "read it", source))?;
+        let length = self.file.metadata().map_err(|source| io_error(&self.path, "look at it", source))?.len();
+        if length < self.end {
+            return Err(damaged(&self.path, self.next, "the file is shorter than it was".into()));
+        }
+        let contents = parse(&self.path, &bytes, self.next, &self.head)?;
+        if contents.torn > 0 {
+            let cut = self.file.set_len(self.end + contents.whole).and_then(|()| self.file.sync_all());
+            cut.map_err(|source| io_error(&self.path, "cut off its torn end", source))?;
+        }
+        self.next += contents.records.len() as u64;
+        self.end += contents.whole;
+        self.head = contents.head;
+        Ok(contents.records)
+    }
+}
+
+/// Reads the whole journal at `path` without a lock and without changing it.
+///
+/// # Errors
+/// As [`Journal::open`].
+pub fn read(path: &Path) -> Result<Contents, JournalError> {
+    let bytes = std::fs::read(path).map_err(|source| io_error(path, "read it", source))?;
+    parse(path, &bytes, 0, GENESIS)
+}
+
+/// Reads `bytes` as lines that follow the record `next - 1`, whose line has the hash `head`. The rule of the chain is the
+/// one of every line naming the SHA-256 of the line before it.
+fn parse(path: &Path, bytes: &[u8], next: u64, head: &str) -> Result<Contents, JournalError> {
+    let mut contents = Contents { head: head.into(), ..Contents::default() };
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let Some(line) = line.strip_suffix(b"\n") else {
+            contents.torn = line.len() as u64;
+            break;
+        };
+        let seq = next + contents.records.len() as u64;
+        let fault = |what: String| damaged(path, seq, what);
+        let text = std::str::from_utf8(line).map_err(|error| fault(format!("not UTF-8: {error}")))?;
+        let record = Record::parse(text).map_err(fault)?;
+        if record.seq != seq {
+            return Err(fault(format!("`seq` is {}, where {seq} follows", record.seq)));
+        }
+        if record.prev != contents.head {
+            return Err(fault("`prev` is not the SHA-256 of the line before: one of the two was changed".into()));
+        }
+        if contents.records.last().is_some_and(|before| record.at < before.at) {
+            contents.backwards.push(seq);
+        }
+        contents.head = sha256(line);
+        contents.whole += line.len() as u64 + 1;
+        contents.records.push(record);
+    }
+    Ok(contents)
+}
+
+fn io_error(path: &Path, doing: &'static str, source: io::Error) -> JournalError {
+    JournalError::Io { path: path.into(), doing, source }
+}
+
+fn damaged(path: &Path, seq: u64, what: String) -> JournalError {
+    JournalError::Damaged { path: path.into(), line: seq + 1, what }
+}
