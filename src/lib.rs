@@ -18,5 +18,6 @@ pub mod runbook;
 pub mod event;
 pub mod run;
 pub mod journal;
+pub mod store;
 pub mod terminal;
 pub mod drill;

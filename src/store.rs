@@ -1,0 +1,221 @@
+//! Where runs are kept: `hotfix/` under the repository's common git directory, and the driver's lock there.
+//!
+//! # Why
+//! Everything stands beside the repository's own data and never in its work tree, so that it survives a branch switch and is in
+//! nobody's commit. A run appears under `runs/` by rename, once its first record is synced: there is no half-made run.
+//! The driver's lock is the kernel's: it goes with the process that holds it, so a dead holder blocks nobody.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Clock, Timestamp};
+use crate::event::Event;
+use crate::journal::{Author, Journal, JournalError};
+
+/// The state directory of one repository.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// Where the parts of one run are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunPaths {
+    /// The run's id.
+    pub id: String,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its journal.
+    pub journal: PathBuf,
+    /// Its frozen runbook.
+    pub runbook: PathBuf,
+    /// The directory with what its steps printed.
+    pub output: PathBuf,
+}
+
+/// Who drives a run, as the lock file tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// The machine it runs on.
+    pub host: String,
+    /// Who started it.
+    pub user: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// The run it drives.
+    pub run: String,
+}
+
+/// The driver's lock. It is let go when this is dropped, and when the process ends in whatever way.
+#[derive(Debug)]
+pub struct DriverLock {
+    _file: File,
+}
+
+/// Why the state directory does not do what is asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A directory or a file in it cannot be made, read or written.
+    #[error("{path}: cannot {doing}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another process drives a run in this repository.
+    #[error("{}", .0.as_ref().map_or_else(|| "another process holds the lock".to_owned(), describe))]
+    Locked(Option<Holder>),
+    /// The run's first record cannot be written.
+    #[error("the run's journal cannot be begun")]
+    Journal(#[from] JournalError),
+}
+
+fn describe(holder: &Holder) -> String {
+    let Holder { pid, host, user, since, run } = holder;
+    format!("run {run} is driven by {user} on {host} (process {pid}) since {since}")
+}
+
+impl Store {
+    /// The state directory under `common`, the repository's common git directory. Nothing is made yet.
+    #[must_use]
+    pub fn under(common: &Path) -> Self {
+        Self { root: common.join("hotfix") }
+    }
+
+    /// Where the run `id` is, or would be.
+    #[must_use]
+    pub fn run(&self, id: &str) -> RunPaths {
+        paths(id, &self.root.join("runs").join(id))
+    }
+
+    /// Every run, the oldest first: their ids sort by time.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where the directory is there and cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunPaths>, StoreError> {
+        let dir = self.root.join("runs");
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(io_error(&dir, "list it"))?,
+        };
+        let mut ids = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(io_error(&dir, "list it"))?.file_name();
+            ids.extend(name.to_str().filter(|name| !name.starts_with('.')).map(str::to_owned));
+        }
+        ids.sort();
+        Ok(ids.iter().map(|id| self.run(id)).collect())
+    }
+
+    /// Begins a run: its frozen runbook and its first record, on the disk before the run is there to be seen. Two runs begun
+    /// in one second for one issue get different ids.
+    ///
+    /// # Errors
+    /// [`StoreError`], and no trace of the run is left.
+    pub fn begin(
+        &self,
+        clock: &dyn Clock,
+        issue: &str,
+        (by, host): (&str, &str),
+        (frozen, first): (&str, Event),
+    ) -> Result<RunPaths, StoreError> {
+        let runs = self.root.join("runs");
+        make_dir(&runs)?;
+        let only_mine = Permissions::from_mode(0o700);
+        let making = tempfile::Builder::new().prefix(".new-").permissions(only_mine).tempdir_in(&runs);
+        let making = making.map_err(io_error(&runs, "make a run in it"))?;
+        let id = self.free_id(clock.now(), issue);
+        let new = paths(&id, making.path());
+        make_dir(&new.output)?;
+        write_synced(&new.runbook, frozen)?;
+        write_synced(&new.journal, "")?;
+        let author = Author { run: id.clone(), by: by.into(), host: host.into() };
+        let (mut journal, _) = Journal::open(&new.journal, author)?;
+        let Ok(_) = journal.append(clock, first, |_, _| Ok::<(), std::convert::Infallible>(()))?;
+        sync_dir(making.path())?;
+        let run = self.run(&id);
+        fs::rename(making.path(), &run.dir).map_err(io_error(&run.dir, "put the run there"))?;
+        // It is no longer where it was made: there is nothing left to remove.
+        let _ = making.keep();
+        sync_dir(&runs)?;
+        Ok(run)
+    }
+
+    /// Takes the driver's lock for `holder`, at once or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] with whoever holds it.
+    pub fn lock(&self, holder: &Holder) -> Result<DriverLock, StoreError> {
+        make_dir(&self.root)?;
+        let path = self.root.join("lock");
+        let file = private().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = file.map_err(io_error(&path, "open it"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(read_holder(&mut file))),
+            Err(TryLockError::Error(source)) => return Err(io_error(&path, "lock it")(source)),
+        }
+        let text = serde_json::to_string(holder).map_err(io::Error::from);
+        let written = text.and_then(|text| {
+            file.set_len(0)?;
+            file.rewind()?;
+            file.write_all(text.as_bytes())
+        });
+        written.map_err(io_error(&path, "write who holds it"))?;
+        Ok(DriverLock { _file: file })
+    }
+
+    fn free_id(&self, now: Timestamp, issue: &str) -> String {
+        let fit = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let issue: String = issue.chars().map(fit).take(40).collect();
+        let first = format!("{}-{}", now.compact(), issue.trim_matches('-'));
+        let later = (2..).map(|n: u32| format!("{first}.{n}"));
+        let free = |id: &String| !self.run(id).dir.exists();
+        std::iter::once(first.clone()).chain(later).find(free).unwrap_or(first)
+    }
+}
+
+fn paths(id: &str, dir: &Path) -> RunPaths {
+    let [journal, runbook, output] = ["journal.jsonl", "runbook.yaml", "output"].map(|name| dir.join(name));
+    RunPaths { id: id.into(), dir: dir.into(), journal, runbook, output }
+}
+
+fn read_holder(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
+fn make_dir(path: &Path) -> Result<(), StoreError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error(path, "make it"))
+}
+
+fn write_synced(path: &Path, text: &str) -> Result<(), StoreError> {
+    let file = private().create_new(true).write(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(io_error(path, "write it"))
+}
+
+fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(io_error(path, "sync it"))
+}
+
+fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { path, doing, source }
+}
