@@ -21,3 +21,4 @@ pub mod journal;
 pub mod store;
 pub mod terminal;
 pub mod drill;
+pub mod cli;

@@ -1,3 +1,7 @@
 //! The program: parse, run, return the exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(hotfix::cli::run() as u8)
+}

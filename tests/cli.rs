@@ -1,0 +1,132 @@
+//! The program from outside: what it prints, what it writes, how it ends.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use hotfix::clock::SystemClock;
+use hotfix::event::Event;
+use hotfix::store::{RunPaths, Store};
+use tempfile::TempDir;
+
+fn hotfix(dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hotfix"));
+    command.current_dir(dir).env_clear().env("HOME", dir).env("GIT_CEILING_DIRECTORIES", dir.parent().unwrap());
+    command.args(arguments).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn said(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn repository() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    git2::Repository::init(dir.path()).unwrap();
+    dir
+}
+
+fn begin(dir: &Path) -> RunPaths {
+    let first = Event::RunStarted { program: "0".into(), runbook: String::new(), vars: BTreeMap::new() };
+    let store = Store::under(&dir.join(".git"));
+    store.begin(&SystemClock, "1234", ("ada", "db1"), ("", first)).unwrap()
+}
+
+#[test]
+fn help_and_version_go_to_standard_output_and_a_wrong_word_is_usage() {
+    let dir = tempfile::tempdir().unwrap();
+    let version = hotfix(dir.path(), &["--version"]);
+    assert_eq!((code(&version), said(&version.stdout)), (0, concat!("hotfix ", env!("CARGO_PKG_VERSION"), "\n")));
+    let wrong = hotfix(dir.path(), &["strat"]);
+    assert_eq!((code(&wrong), said(&wrong.stdout)), (2, ""));
+    assert!(said(&wrong.stderr).contains("strat"));
+}
+
+#[test]
+fn completions_and_the_manual_page_know_the_commands() {
+    let dir = tempfile::tempdir().unwrap();
+    for arguments in [&["completions", "bash"][..], &["completions", "fish"], &["completions", "zsh"], &["man"]] {
+        let output = hotfix(dir.path(), arguments);
+        assert_eq!(code(&output), 0);
+        assert!(said(&output.stdout).contains("verify"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn init_writes_the_built_in_runbook_and_never_over_an_edited_one() {
+    for (language, file) in [("en", "hotfix.yaml"), ("zh-CN", "hotfix.zh-CN.yaml")] {
+        let dir = repository();
+        fs::create_dir(dir.path().join("deep")).unwrap();
+        let output = hotfix(&dir.path().join("deep"), &["init", "--lang", language]);
+        assert_eq!(code(&output), 0, "{}", said(&output.stderr));
+        let path = dir.path().join(".hotfix/runbook.yaml");
+        let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks").join(file);
+        assert_eq!(fs::read_to_string(&path).unwrap(), fs::read_to_string(built_in).unwrap());
+        fs::write(&path, "mine").unwrap();
+        let again = hotfix(dir.path(), &["init"]);
+        assert_eq!(code(&again), 2);
+        assert!(said(&again.stderr).contains("already there"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn verify_passes_a_whole_log_and_shows_the_head_that_sha256_gives() {
+    let dir = repository();
+    let run = begin(dir.path());
+    let output = hotfix(dir.path(), &["verify"]);
+    let line = fs::read_to_string(&run.journal).unwrap();
+    let head = hotfix::event::sha256(line.trim_end().as_bytes());
+    assert_eq!(code(&output), 0);
+    assert_eq!(said(&output.stdout), format!("Run {0}: 1 records, unbroken.\nHead: {0} 0 {head}\n", run.id));
+}
+
+#[test]
+fn verify_reports_a_torn_record_and_changes_nothing() {
+    let dir = repository();
+    let run = begin(dir.path());
+    let torn = fs::read_to_string(&run.journal).unwrap() + "{\"seq\":1";
+    fs::write(&run.journal, &torn).unwrap();
+    let output = hotfix(dir.path(), &["verify", &run.id]);
+    assert_eq!(code(&output), 0);
+    assert!(said(&output.stdout).contains("8 bytes"));
+    assert_eq!(fs::read_to_string(&run.journal).unwrap(), torn);
+}
+
+#[test]
+fn verify_fails_what_is_changed_unknown_unreadable_or_gone() {
+    let dir = repository();
+    let run = begin(dir.path());
+    let good = fs::read_to_string(&run.journal).unwrap();
+    let wrong = [
+        good.replace("\"seq\":0", "\"seq\":1"),
+        good.replace("run.started", "run.begun"),
+        "\u{0}\n".into(),
+        String::new(),
+        good.clone() + "not JSON\n",
+    ];
+    for text in wrong {
+        fs::write(&run.journal, &text).unwrap();
+        assert_eq!(code(&hotfix(dir.path(), &["verify"])), 12, "{text}");
+    }
+    fs::remove_file(&run.journal).unwrap();
+    assert_eq!(code(&hotfix(dir.path(), &["verify"])), 12);
+}
+
+#[test]
+fn without_a_run_or_a_repository_there_is_nothing_to_verify() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let output = hotfix(nowhere.path(), &["verify"]);
+    assert_eq!(code(&output), 13);
+    assert!(said(&output.stderr).contains("no git repository"), "{}", said(&output.stderr));
+    let dir = repository();
+    assert_eq!(code(&hotfix(dir.path(), &["verify"])), 13);
+    begin(dir.path());
+    assert_eq!(code(&hotfix(dir.path(), &["verify", "no-such-run"])), 13);
+}
