@@ -302,9 +302,9 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 }
 
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    // An `io::Error` gives the source of what it wraps for its own, and may wrap another: look inside, however deep.
+    // An `io::Error` gives the source of what it wraps for its own: look inside.
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls(inner))
+    error.is::<rustls::Error>() || wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
 }
 
 fn is_refused(error: &(dyn Error + 'static)) -> bool {

@@ -16,6 +16,14 @@ fn row(text: &str) -> Vec<Measurement> {
     each.collect()
 }
 
+fn tally(row: Vec<Measurement>) -> Tally {
+    let mut tally = Tally::default();
+    for measurement in row {
+        tally.record(measurement);
+    }
+    tally
+}
+
 fn five_of() -> Limits {
     Limits { interval: Some(Duration::from_secs(30)), count: Some(5), ..Limits::default() }
 }
@@ -108,9 +116,7 @@ fn successes_one_after_the_other_end_a_gate_early_and_their_lack_is_no_pass() {
 #[test]
 fn without_a_count_it_goes_on_until_it_is_closed() {
     let close = |limits: &Limits, text: &str| {
-        let mut tally = Tally::default();
-        row(text).into_iter().for_each(|measurement| tally.record(measurement));
-        tally.close(limits).verdict
+        tally(row(text)).close(limits).verdict
     };
     check(&open_ended(), &[("ssssssssssss", Verdict::Running), ("ssssf", Verdict::Fail)]);
     let ends = [
@@ -135,9 +141,7 @@ fn no_row_of_errors_is_ever_a_pass() {
         for length in 0..20 {
             let errors = vec![Measurement::Error; length];
             assert_ne!(decide(&limits, errors.clone()).verdict, Verdict::Pass);
-            let mut tally = Tally::default();
-            errors.into_iter().for_each(|error| tally.record(error));
-            assert_ne!(tally.close(&limits).verdict, Verdict::Pass);
+            assert_ne!(tally(errors).close(&limits).verdict, Verdict::Pass);
         }
     }
 }

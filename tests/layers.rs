@@ -40,7 +40,7 @@ fn code(text: &str) -> String {
     let at = |i: usize| letters.get(i).copied().unwrap_or('\n');
     let (mut code, mut i) = (String::new(), 0);
     while i < letters.len() {
-        let hashes = (i + 1..).take_while(|&j| at(j) == '#').count();
+        let hashes = (i + 1..letters.len()).take_while(|&j| at(j) == '#').count();
         let starts_word = i == 0 || !(at(i - 1).is_alphanumeric() || at(i - 1) == '_') || at(i - 1) == 'b';
         if at(i) == '/' && at(i + 1) == '/' {
             while i < letters.len() && at(i) != '\n' {
