@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(hotfix::cli::run() as u8)
+    hotfix::cli::main()
 }

@@ -1,1 +1,188 @@
-//! To come: mask.
+//! Secrets out of bytes: every occurrence of a secret's value becomes `***`.
+//!
+//! # Why
+//! Output arrives in pieces of any size and need not be text, so the work is done on bytes, and a [`Stream`] holds back
+//! as many as could be the beginning of a secret. Secrets may overlap: what is covered is the union of all matches.
+//! What comes out does not depend on how the input was cut.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+
+/// What stands in the place of a secret.
+pub const STARS: &str = "***";
+
+/// The shortest secret that is masked, in bytes.
+///
+/// A shorter one would be found in half of all words, and the holes would spell it out.
+pub const SHORTEST: usize = 4;
+
+/// Replaces the values of secrets.
+#[derive(Clone, Debug, Default)]
+pub struct Masker {
+    finder: Option<Arc<AhoCorasick>>,
+}
+
+impl Masker {
+    /// A masker of `secrets`; those shorter than [`SHORTEST`] are left alone. Without any it changes nothing.
+    ///
+    /// # Errors
+    /// Where the secrets are more than the search can hold (gigabytes).
+    pub fn new<I: IntoIterator<Item = S>, S: AsRef<[u8]>>(secrets: I) -> Result<Self, BuildError> {
+        let secrets: Vec<S> = secrets.into_iter().filter(|secret| secret.as_ref().len() >= SHORTEST).collect();
+        if secrets.is_empty() {
+            return Ok(Self::default());
+        }
+        let finder = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&secrets)?;
+        Ok(Self { finder: Some(Arc::new(finder)) })
+    }
+
+    /// `input` without the secrets.
+    #[must_use]
+    pub fn bytes(&self, input: &[u8]) -> Vec<u8> {
+        let mut stream = self.stream();
+        let mut output = stream.push(input);
+        output.extend(stream.finish());
+        output
+    }
+
+    /// `text` without the secrets.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.bytes(text.as_bytes())).into_owned()
+    }
+
+    /// A masker of input that comes in pieces.
+    #[must_use]
+    pub fn stream(&self) -> Stream {
+        Stream { masker: self.clone(), held: Vec::new(), covered: 0 }
+    }
+
+    /// Where secrets stand in `input`: sorted, overlapping ones made one.
+    fn ranges(&self, input: &[u8]) -> Vec<Range<usize>> {
+        let Some(finder) = &self.finder else { return Vec::new() };
+        let mut found: Vec<Range<usize>> = finder.find_overlapping_iter(input).map(|at| at.range()).collect();
+        found.sort_unstable_by_key(|range| (range.start, range.end));
+        let mut union: Vec<Range<usize>> = Vec::with_capacity(found.len());
+        for range in found {
+            match union.last_mut() {
+                Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+                _ => union.push(range),
+            }
+        }
+        union
+    }
+}
+
+/// A masker that remembers what may be the beginning of a secret.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    masker: Masker,
+    held: Vec<u8>,
+    /// How many of the held bytes are of a secret whose stars are out already.
+    covered: usize,
+}
+
+impl Stream {
+    /// Takes `input`, and gives what is certain by now.
+    pub fn push(&mut self, input: &[u8]) -> Vec<u8> {
+        let Some(finder) = &self.masker.finder else { return input.to_vec() };
+        let reach = finder.max_pattern_len().saturating_sub(1);
+        self.held.extend_from_slice(input);
+        self.release(self.held.len().saturating_sub(reach))
+    }
+
+    /// Gives what was held back. The stream is then as new.
+    pub fn finish(&mut self) -> Vec<u8> {
+        self.release(self.held.len())
+    }
+
+    /// Gives the held bytes before `cut`; no secret that begins there is cut off by the end of what is held.
+    fn release(&mut self, cut: usize) -> Vec<u8> {
+        let mut output = Vec::with_capacity(cut);
+        let mut at = 0;
+        let mut open = self.covered;
+        for range in self.masker.ranges(&self.held) {
+            if range.start < open {
+                open = open.max(range.end);
+            } else if range.start < cut {
+                output.extend_from_slice(&self.held[at.max(open)..range.start]);
+                output.extend_from_slice(STARS.as_bytes());
+                open = range.end;
+            } else {
+                break;
+            }
+            at = open;
+        }
+        let plain = at.max(open);
+        if plain < cut {
+            output.extend_from_slice(&self.held[plain..cut]);
+        }
+        self.covered = open.saturating_sub(cut);
+        self.held.drain(..cut);
+        output
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::Masker;
+    use proptest::prelude::{any, prop, prop_assert_eq, proptest};
+
+    fn masked(secrets: &[&str], input: &str) -> String {
+        Masker::new(secrets).unwrap().text(input)
+    }
+
+    #[test]
+    fn secrets_become_stars_overlapping_ones_together() {
+        assert_eq!(masked(&["hunter2"], "a hunter2 b hunter2"), "a *** b ***");
+        assert_eq!(masked(&["abcd", "cdef"], "xabcdefy"), "x***y");
+        assert_eq!(masked(&["abcdef", "bcde"], "xabcdefy"), "x***y");
+        assert_eq!(masked(&["abcd"], "abcdabcd"), "******");
+    }
+
+    #[test]
+    fn without_secrets_and_with_very_short_ones_nothing_changes() {
+        assert_eq!(masked(&[], "as it is"), "as it is");
+        assert_eq!(masked(&["", "a", "is "], "as it is"), "as it is");
+        assert_eq!(Masker::default().bytes(b"\xff\0"), b"\xff\0");
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_pass() {
+        let masker = Masker::new(["s\u{e9}cret"]).unwrap();
+        assert_eq!(masker.bytes(b"\xff\xfes\xc3\xa9cret\x80"), b"\xff\xfe***\x80");
+    }
+
+    proptest! {
+        #[test]
+        fn what_comes_out_does_not_depend_on_the_cuts(
+            letters in prop::collection::vec(0u8..3, 0..60),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        ) {
+            let masker = Masker::new(["aaaa", "abab", "babab", "acab"]).unwrap();
+            let input: Vec<u8> = letters.iter().map(|letter| b'a' + letter).collect();
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(input.len() + 1)).collect();
+            cuts.push(input.len());
+            cuts.sort_unstable();
+            let mut expected = Vec::new();
+            let mut from = 0;
+            for range in masker.ranges(&input) {
+                expected.extend_from_slice(&input[from..range.start]);
+                expected.extend_from_slice(b"***");
+                from = range.end;
+            }
+            expected.extend_from_slice(&input[from..]);
+            let (mut stream, mut output, mut from) = (masker.stream(), Vec::new(), 0);
+            for cut in cuts {
+                output.extend(stream.push(&input[from..cut]));
+                from = cut;
+            }
+            output.extend(stream.finish());
+            prop_assert_eq!(output, expected);
+        }
+    }
+}

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+mod hidden;
 mod init;
 mod verify;
 
@@ -68,7 +70,12 @@ impl From<io::Error> for Trouble {
 
 /// Runs the program with the command line of this process.
 #[must_use]
-pub fn run() -> Exit {
+pub fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    hidden::run(&arguments).unwrap_or_else(|| ExitCode::from(run() as u8))
+}
+
+fn run() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

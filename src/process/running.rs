@@ -1,0 +1,199 @@
+//! The side of whoever starts a supervised process, or finds one.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use super::status::{self, Life, Status};
+use super::{End, Error, Job, SUPERVISE, failed};
+use crate::clock::{Clock, SystemClock};
+
+/// How often new output is looked for.
+const POLL: Duration = Duration::from_millis(20);
+/// How much output is given at once, in bytes.
+const CHUNK: usize = 64 * 1024;
+
+/// Starts `job` under a supervisor, which is the program `exe` (this one, or a test's), and returns when it runs.
+///
+/// # Errors
+/// Where the job is there already, or its files cannot be written. Nothing was run then. A command that cannot be
+/// started is not an error: it ends as [`super::How::NotStarted`].
+pub async fn start(job: &Job, exe: &Path) -> Result<Running, Error> {
+    let text =
+        serde_json::to_vec(job).map_err(|source| Error::Unreadable { what: "the job's paths".to_owned(), source })?;
+    let lock = status::create(&job.status)?;
+    let mut command = Command::new(exe);
+    command.arg(SUPERVISE).env_clear().stdin(Stdio::piped()).stdout(lock).stderr(Stdio::piped());
+    let mut supervisor = command.spawn().map_err(failed("run", exe))?;
+    // The lock is the supervisor's alone from here on: the command holds another descriptor of it.
+    drop(command);
+    if let Some(mut stdin) = supervisor.stdin.take() {
+        let given = stdin.write_all(&text).await;
+        given.map_err(|source| Error::Io { doing: "tell the supervisor its job".to_owned(), source })?;
+    }
+    let mut said = String::new();
+    if let Some(mut stderr) = supervisor.stderr.take() {
+        let heard = stderr.read_to_string(&mut said).await;
+        heard.map_err(|source| Error::Io { doing: "hear the supervisor".to_owned(), source })?;
+    }
+    let status = status::read(&job.status)?;
+    if status.started.is_none() {
+        return Err(Error::Supervisor(said.trim().to_owned()));
+    }
+    Running::open(&job.status, status, 0, Some(supervisor))
+}
+
+/// What became of a process that was started earlier.
+#[derive(Debug)]
+pub enum Found {
+    /// It has ended, and this is how.
+    Finished(End),
+    /// It runs.
+    Running(Running),
+    /// Its supervisor is dead and nobody knows how it ended, or whether it did.
+    Lost {
+        /// The process group it had, for a person to look at.
+        pgid: Option<i32>,
+    },
+    /// Its supervisor is dead, and it was never begun.
+    NeverBegan,
+}
+
+/// Finds the process whose status file is at `status`; where it runs, its output is given from byte `from` on.
+///
+/// # Errors
+/// Where the status file is not there or cannot be read.
+pub fn attach(status: &Path, from: u64) -> Result<Found, Error> {
+    let file = File::open(status).map_err(failed("open", status))?;
+    // Life before content: a supervisor that is found dead has written all it ever will.
+    let life = status::life(&file).map_err(failed("look at the lock of", status))?;
+    let said = status::read(status)?;
+    Ok(match (said.end.clone(), life) {
+        (Some(end), _) => Found::Finished(end),
+        (None, Life::Alive) => Found::Running(Running::open(status, said, from, None)?),
+        (None, Life::Dead) if said.started.is_none() => Found::NeverBegan,
+        (None, Life::Dead) => Found::Lost { pgid: said.pgid },
+    })
+}
+
+/// What is new about a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It wrote this; masked, and cut anywhere.
+    Output(Vec<u8>),
+    /// It has ended.
+    Ended(End),
+    /// Its supervisor has died, and nobody knows how it ended, or whether it did.
+    Lost {
+        /// The process group it had, for a person to look at.
+        pgid: Option<i32>,
+    },
+}
+
+/// A process under a supervisor. Dropping this leaves it running.
+#[derive(Debug)]
+pub struct Running {
+    status: PathBuf,
+    lock: File,
+    output: Option<File>,
+    offset: u64,
+    said: Status,
+    /// The supervisor, where this process started it.
+    supervisor: Option<Child>,
+    life: Life,
+}
+
+impl Running {
+    fn open(status: &Path, said: Status, offset: u64, supervisor: Option<Child>) -> Result<Self, Error> {
+        let lock = File::open(status).map_err(failed("open", status))?;
+        Ok(Self { status: status.to_owned(), lock, output: None, offset, said, supervisor, life: Life::Alive })
+    }
+
+    /// The next output, or the end. After the end it says the same again.
+    ///
+    /// # Errors
+    /// Where the output or the status file cannot be read.
+    pub async fn next(&mut self) -> Result<Progress, Error> {
+        loop {
+            let bytes = self.new_output()?;
+            if !bytes.is_empty() {
+                return Ok(Progress::Output(bytes));
+            }
+            if self.life == Life::Dead {
+                self.said = status::read(&self.status)?;
+                return Ok(match self.said.end.clone() {
+                    Some(end) => Progress::Ended(end),
+                    None => Progress::Lost { pgid: self.said.pgid },
+                });
+            }
+            self.wait().await.map_err(failed("watch", &self.status))?;
+        }
+    }
+
+    /// Asks the supervisor to stop the process, in the name of `who`. What comes of it is for [`Self::next`] to say.
+    ///
+    /// # Errors
+    /// Where the wish cannot be written down.
+    pub fn stop(&self, who: &str) -> Result<(), Error> {
+        let path = status::stop_file(&self.status);
+        let draft = path.with_added_extension("draft");
+        let written = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft);
+        let written = written.and_then(|file| file.write_all_at(who.as_bytes(), 0));
+        written.and_then(|()| std::fs::rename(&draft, &path)).map_err(failed("write", &path))
+    }
+
+    /// How many bytes of output were given so far, from its beginning.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// When the process began.
+    #[must_use]
+    pub fn started(&self) -> Option<crate::clock::Timestamp> {
+        self.said.started
+    }
+
+    /// The process group, for a person to look at.
+    #[must_use]
+    pub fn pgid(&self) -> Option<i32> {
+        self.said.pgid
+    }
+
+    /// Waits a moment, or for the supervisor's end.
+    async fn wait(&mut self) -> io::Result<()> {
+        let Some(supervisor) = &mut self.supervisor else {
+            SystemClock.sleep(POLL).await;
+            self.life = status::life(&self.lock)?;
+            return Ok(());
+        };
+        tokio::select! {
+            ended = supervisor.wait() => {
+                ended?;
+                self.life = Life::Dead;
+            }
+            () = SystemClock.sleep(POLL) => {}
+        }
+        Ok(())
+    }
+
+    fn new_output(&mut self) -> Result<Vec<u8>, Error> {
+        let path = &self.said.output;
+        let file = match self.output.take() {
+            Some(file) => file,
+            None => File::open(path).map_err(failed("open", path))?,
+        };
+        let mut bytes = vec![0; CHUNK];
+        let n = file.read_at(&mut bytes, self.offset).map_err(failed("read", path))?;
+        self.output = Some(file);
+        bytes.truncate(n);
+        self.offset += u64::try_from(n).unwrap_or(0);
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,115 @@
+//! The supervisor's side: this program again, in a session of its own, with one process to look after.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::drive::{Outputs, Source, Watcher, drive};
+use super::status::{self, Line};
+use super::{Error, How, Job, failed};
+use crate::clock::{Clock, SystemClock};
+use crate::mask::{Masker, Stream};
+
+/// Reads a [`Job`] from standard input and runs it to its end. Standard output is its status file, open and locked.
+///
+/// Standard error is for whoever waits for the start: it is closed as soon as the process runs, or cannot.
+///
+/// # Errors
+/// Where nothing was run: the job cannot be read, or its files not be written. What the process does is no error.
+pub fn supervise() -> Result<(), Error> {
+    let system = |doing: &'static str| move |source| Error::Io { doing: doing.to_owned(), source };
+    rustix::process::setsid().map_err(io::Error::from).map_err(system("begin a session"))?;
+    let mut text = Vec::new();
+    io::stdin().lock().read_to_end(&mut text).map_err(system("read the job"))?;
+    let job: Job =
+        serde_json::from_slice(&text).map_err(|source| Error::Unreadable { what: "the job".to_owned(), source })?;
+    let lock = io::stdout().as_fd().try_clone_to_owned().map_err(system("keep the status file"))?;
+    let mask = Masker::new(&job.secrets)?.stream();
+    let output = File::options().append(true).create(true).mode(0o600).open(&job.output);
+    let output = output.map_err(failed("write", &job.output))?;
+    let stopped = Rc::default();
+    let stop_file = status::stop_file(&job.status);
+    let mut keeper =
+        Keeper { status: File::from(lock), output, mask, output_lost: None, stop_file, stopped: Rc::clone(&stopped) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(system("start"))?.block_on(keeper.run(&job)).map_err(failed("write", &job.status))
+}
+
+/// Writes down what happens.
+struct Keeper {
+    status: File,
+    output: File,
+    mask: Stream,
+    output_lost: Option<String>,
+    stop_file: PathBuf,
+    /// The name of the signal that told this process to stop, if one did.
+    stopped: Rc<RefCell<Option<String>>>,
+}
+
+impl Keeper {
+    async fn run(&mut self, job: &Job) -> io::Result<()> {
+        let listener = listen(Rc::clone(&self.stopped))?;
+        let accepted =
+            Line::Accepted { pid: std::process::id(), started: SystemClock.now().millis(), output: job.output.clone() };
+        status::append(&mut self.status, &accepted)?;
+        let how = tokio::select! {
+            how = drive(&job.spec, Outputs::Merged, self) => how,
+            never = listener => match never {},
+        };
+        let how = how.unwrap_or_else(|error| How::NotStarted(error.to_string()));
+        let rest = self.mask.finish();
+        self.write(&rest);
+        let ended = Line::Ended { how, at: SystemClock.now().millis(), output_lost: self.output_lost.take() };
+        status::append(&mut self.status, &ended)
+    }
+
+    /// Adds to the output. Where that fails the process runs on, and its end will say what is missing.
+    fn write(&mut self, bytes: &[u8]) {
+        if self.output_lost.is_none()
+            && let Err(error) = self.output.write_all(bytes)
+        {
+            self.output_lost = Some(error.to_string());
+        }
+    }
+}
+
+impl Watcher for Keeper {
+    fn spawned(&mut self, pgid: i32) -> io::Result<()> {
+        status::append(&mut self.status, &Line::Spawned { pgid })?;
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stdin(&null)?;
+        Ok(rustix::stdio::dup2_stderr(&null)?)
+    }
+
+    fn output(&mut self, _source: Source, bytes: &[u8]) {
+        let masked = self.mask.push(bytes);
+        self.write(&masked);
+    }
+
+    fn stop(&mut self) -> Option<String> {
+        self.stopped.borrow_mut().take().or_else(|| std::fs::read_to_string(&self.stop_file).ok())
+    }
+}
+
+/// Notes a signal that asks this process to end. Losing a terminal is none of its business.
+fn listen(stopped: Rc<RefCell<Option<String>>>) -> io::Result<impl Future<Output = std::convert::Infallible>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+                _ = hangup.recv() => continue,
+            };
+            *stopped.borrow_mut() = Some(name.to_owned());
+        }
+    })
+}
