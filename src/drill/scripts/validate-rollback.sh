@@ -1,0 +1,6 @@
+#!/bin/sh
+. "${HOTFIX_DRILL_DIR:?the scripts of the drill run inside the drill}/prologue.sh"
+for server in $(backends); do
+    healthy "$server" "${1:-${HOTFIX_ROLLBACK_TO:-}}"
+done
+expect_login 200 "$(url production)/auth/login" "$email" "$password" 'login'
