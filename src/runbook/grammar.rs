@@ -1,0 +1,289 @@
+//! The grammar: which fields there are and what may stand in them. The check and the JSON Schema both read it.
+
+/// What may stand at a place.
+pub(super) enum Shape {
+    /// A text that is taken as it is.
+    Text,
+    /// `[a-z0-9][a-z0-9-]*`.
+    Id,
+    /// The name of a variable that is given here.
+    Gives,
+    /// A template.
+    Template,
+    /// A text for a shell, in which `{{ }}` is refused.
+    Script,
+    /// A condition, and the names it may read beside the variables.
+    Condition(&'static [&'static str]),
+    /// A length of time.
+    Length,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number, not negative.
+    Count,
+    /// Any number.
+    Number,
+    /// Anything; texts in it are templates.
+    Any,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list that is not empty.
+    List(&'static Shape),
+    /// A mapping from any name.
+    Dict(&'static Shape),
+    /// A mapping from names of variables that are given here.
+    GivesEach(&'static Shape),
+    /// A mapping with these fields.
+    Record(&'static Record),
+    /// A text or a list or a mapping: the one whose kind fits.
+    Either(&'static [Shape]),
+}
+
+/// A mapping with known fields, which are checked in this order.
+pub(super) struct Record {
+    pub(super) name: &'static str,
+    pub(super) fields: &'static [Field],
+    /// Exactly one of these must be there; none is asked for where this is empty.
+    pub(super) one_of: &'static [&'static str],
+}
+
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) shape: Shape,
+    pub(super) need: Need,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Required,
+    Optional,
+}
+
+const fn must(name: &'static str, shape: Shape) -> Field {
+    Field { name, shape, need: Need::Required }
+}
+
+const fn may(name: &'static str, shape: Shape) -> Field {
+    Field { name, shape, need: Need::Optional }
+}
+
+const fn record(name: &'static str, fields: &'static [Field]) -> Record {
+    Record { name, fields, one_of: &[] }
+}
+
+use Shape::{
+    Any, Condition, Count, Dict, Either, Flag, Gives, GivesEach, Id, Length, List, Number, Script, Template, Text, Word,
+};
+
+/// The kinds of action, with `group`.
+pub(super) static ACTIONS: &[&str] =
+    &["note", "ask", "confirm", "checklist", "approve", "run", "git", "http", "monitor", "notify", "shell", "group"];
+
+const RESPONSE: &[&str] = &["status", "elapsed_ms", "body", "json", "headers"];
+const MEASURED: &[&str] = &[
+    "result",
+    "status",
+    "elapsed_ms",
+    "body",
+    "json",
+    "headers",
+    "exit_code",
+    "stdout",
+    "count",
+    "load1",
+    "memory_percent",
+    "disk_percent",
+];
+const ATTEMPTED: &[&str] = &["exit_code", "timed_out", "output"];
+const COMMAND: Shape = Either(&[Script, List(&Template)]);
+
+pub(super) static RUNBOOK: Record = record(
+    "runbook",
+    &[
+        must("name", Text),
+        must("version", Count),
+        may("extends", Text),
+        may("vars", GivesEach(&Any)),
+        may("environment", List(&Text)),
+        may("secrets", List(&Text)),
+        may("version_files", List(&Template)),
+        may("contacts", Dict(&Shape::Record(&CONTACT))),
+        may("escalation", List(&Shape::Record(&ESCALATION))),
+        may("channels", Dict(&Shape::Record(&CHANNEL))),
+        must("stages", List(&Shape::Record(&STAGE))),
+    ],
+);
+static CONTACT: Record = record("contact", &[must("name", Template), may("phone", Template), may("email", Template)]);
+static ESCALATION: Record = record("escalation", &[must("after", Length), must("contact", Text)]);
+static CHANNEL: Record = record(
+    "channel",
+    &[must("type", Word(&["slack", "webhook", "command"])), may("url_env", Text), may("run", COMMAND)],
+);
+pub(super) static STAGE: Record = record(
+    "stage",
+    &[
+        must("id", Id),
+        may("title", Template),
+        may("guide", Template),
+        may("when", Condition(&[])),
+        may("budget", Length),
+        may("trigger", Word(&["rollback"])),
+        must("steps", List(&Shape::Record(&STEP))),
+    ],
+);
+pub(super) static STEP: Record = Record {
+    name: "step",
+    one_of: ACTIONS,
+    fields: &[
+        must("id", Id),
+        may("title", Template),
+        may("when", Condition(&[])),
+        may("guide", Template),
+        may("affects", Word(&["production"])),
+        may("timeout", Length),
+        may("inactivity_timeout", Length),
+        may("retries", Count),
+        may("retry_on", Condition(ATTEMPTED)),
+        may("delay", Length),
+        may("backoff", Number),
+        may("kill_grace", Length),
+        may("required", Flag),
+        may("done_if", COMMAND),
+        may("env", Dict(&Template)),
+        may("dir", Template),
+        may("interactive", Flag),
+        may("tty", Flag),
+        may("always", Flag),
+        may("note", NOTE),
+        may("ask", ASK),
+        may("confirm", CONFIRM),
+        may("checklist", CHECKLIST),
+        may("approve", APPROVE),
+        may("run", COMMAND),
+        may("git", GIT),
+        may("http", HTTP),
+        may("monitor", Shape::Record(&MONITOR)),
+        may("notify", NOTIFY),
+        may("shell", SHELL),
+        may("group", Shape::Record(&GROUP)),
+        may("capture", GivesEach(&Word(&["stdout", "output"]))),
+        may("verify", Shape::Record(&ACTION)),
+        may("undo", Shape::Record(&ACTION)),
+    ],
+};
+static ACTION: Record = Record {
+    name: "action",
+    one_of: ACTIONS,
+    fields: &[
+        may("note", NOTE),
+        may("ask", ASK),
+        may("confirm", CONFIRM),
+        may("checklist", CHECKLIST),
+        may("approve", APPROVE),
+        may("run", COMMAND),
+        may("git", GIT),
+        may("http", HTTP),
+        may("monitor", Shape::Record(&MONITOR)),
+        may("notify", NOTIFY),
+        may("shell", SHELL),
+    ],
+};
+const NOTE: Shape = Either(&[Template, Shape::Record(&NOTE_LONG)]);
+static NOTE_LONG: Record = record("note", &[must("text", Template)]);
+const ASK: Shape = Either(&[Template, Shape::Record(&ASK_LONG)]);
+static ASK_LONG: Record = record(
+    "ask",
+    &[
+        must("prompt", Template),
+        may("choice", List(&Template)),
+        may("choices", List(&Template)),
+        may("number", Flag),
+        may("editor", Flag),
+        may("into", Gives),
+    ],
+);
+const CONFIRM: Shape = Either(&[Template, Shape::Record(&CONFIRM_LONG)]);
+static CONFIRM_LONG: Record = record(
+    "confirm",
+    &[
+        must("prompt", Template),
+        may("type", Template),
+        may("into", Gives),
+        may("no", Word(&["pause", "decline", "rollback", "continue"])),
+    ],
+);
+const CHECKLIST: Shape = Either(&[ITEMS, Shape::Record(&CHECKLIST_LONG)]);
+const ITEMS: Shape = List(&Either(&[Template, Shape::Record(&ITEM)]));
+static CHECKLIST_LONG: Record = record("checklist", &[must("items", ITEMS)]);
+static ITEM: Record = record("item", &[must("item", Template), may("optional", Flag)]);
+const APPROVE: Shape = Either(&[Template, Shape::Record(&APPROVE_LONG)]);
+static APPROVE_LONG: Record = record("approve", &[must("prompt", Template), may("optional", Flag)]);
+const GIT: Shape = Either(&[Word(&["fetch"]), Shape::Record(&GIT_LONG)]);
+static GIT_LONG: Record = Record {
+    name: "git",
+    one_of: &["branch", "bump", "commit", "tag", "push", "merge", "delete_branch"],
+    fields: &[
+        may("branch", Template),
+        may("from", Template),
+        may("bump", Template),
+        may("commit", Template),
+        may("tag", Template),
+        may("message", Template),
+        may("push", List(&Template)),
+        may("merge", Template),
+        may("into", Template),
+        may("delete_branch", Template),
+    ],
+};
+const HTTP: Shape = Either(&[Template, Shape::Record(&HTTP_LONG)]);
+static HTTP_LONG: Record = record(
+    "http",
+    &[
+        may("method", Template),
+        must("url", Template),
+        may("headers", Dict(&Template)),
+        may("json", Any),
+        may("body", Template),
+        may("expect", Condition(RESPONSE)),
+    ],
+);
+static MONITOR: Record = record(
+    "monitor",
+    &[
+        may("for", Length),
+        may("background", Flag),
+        may("on_breach", Word(&["ask", "rollback"])),
+        must("probes", List(&Shape::Record(&PROBE))),
+    ],
+);
+/// Where a probe measures.
+pub(super) static SOURCES: &[&str] = &["http", "run", "prometheus", "log", "system"];
+static PROBE: Record = Record {
+    name: "probe",
+    one_of: SOURCES,
+    fields: &[
+        must("name", Text),
+        may("http", HTTP),
+        may("run", COMMAND),
+        may("prometheus", Shape::Record(&PROMETHEUS)),
+        may("log", Shape::Record(&LOG)),
+        may("system", Shape::Record(&SYSTEM)),
+        may("interval", Length),
+        may("initial_delay", Length),
+        may("count", Count),
+        may("success_condition", Condition(MEASURED)),
+        may("failure_condition", Condition(MEASURED)),
+        may("failure_limit", Count),
+        may("inconclusive_limit", Count),
+        may("consecutive_error_limit", Count),
+    ],
+};
+static PROMETHEUS: Record = record("prometheus", &[must("url", Template), must("query", Template)]);
+static LOG: Record = record("log", &[must("path", Template), must("contains", Template)]);
+static SYSTEM: Record = record("system", &[may("path", Template)]);
+const NOTIFY: Shape = Either(&[Template, Shape::Record(&NOTIFY_LONG)]);
+static NOTIFY_LONG: Record = record("notify", &[must("text", Template), may("channels", List(&Text))]);
+const SHELL: Shape = Either(&[Template, Shape::Record(&SHELL_LONG)]);
+static SHELL_LONG: Record = record("shell", &[must("prompt", Template)]);
+static GROUP: Record =
+    record("group", &[must("steps", List(&Shape::Record(&STEP))), may("repeat", Shape::Record(&REPEAT))]);
+static REPEAT: Record = record("repeat", &[may("until", Condition(&[])), must("max", Count)]);

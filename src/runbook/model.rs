@@ -1,0 +1,250 @@
+//! What a runbook is, once it has been read and checked.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::Action;
+use crate::action::command::Command;
+use crate::template::{Condition, Length, Template};
+
+/// A whole runbook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runbook {
+    /// Its name.
+    pub name: String,
+    /// The version of the language.
+    pub version: u32,
+    /// Variables with their first values. A text among them is a template.
+    #[serde(default)]
+    pub vars: BTreeMap<String, Value>,
+    /// Environment variables that must be the same wherever the run is driven.
+    #[serde(default)]
+    pub environment: Vec<String>,
+    /// Environment variables whose values are never shown.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+    /// Files that carry the version.
+    #[serde(default)]
+    pub version_files: Vec<Template>,
+    /// People by role.
+    #[serde(default)]
+    pub contacts: BTreeMap<String, Contact>,
+    /// Whom to call, and after how long.
+    #[serde(default)]
+    pub escalation: Vec<Escalation>,
+    /// Where messages go.
+    #[serde(default)]
+    pub channels: BTreeMap<String, Channel>,
+    /// The stages, in order.
+    pub stages: Vec<Stage>,
+}
+
+/// A person, or whoever has the role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// The name.
+    pub name: Template,
+    /// The number to call.
+    #[serde(default)]
+    pub phone: Option<Template>,
+    /// The address to write to.
+    #[serde(default)]
+    pub email: Option<Template>,
+}
+
+/// One rung of the escalation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalation {
+    /// How long after the start.
+    pub after: Length,
+    /// Which of the contacts.
+    pub contact: String,
+}
+
+/// Where messages go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// In which form.
+    #[serde(rename = "type")]
+    pub kind: ChannelKind,
+    /// The environment variable with its address, which is a secret.
+    #[serde(default)]
+    pub url_env: Option<String>,
+    /// The command that gets the message on standard input.
+    #[serde(default)]
+    pub run: Option<Command>,
+}
+
+/// The form of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelKind {
+    /// An incoming webhook of Slack.
+    Slack,
+    /// A POST with the message in JSON.
+    Webhook,
+    /// A command.
+    Command,
+}
+
+/// A numbered part of a runbook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    #[serde(default)]
+    pub title: Option<Template>,
+    /// Guidance, in Markdown.
+    #[serde(default)]
+    pub guide: Option<Template>,
+    /// It is left out where this does not hold.
+    #[serde(default)]
+    pub when: Option<Condition>,
+    /// How long it ought to take.
+    #[serde(default)]
+    pub budget: Option<Length>,
+    /// What it is for, beside the way forward.
+    #[serde(default)]
+    pub trigger: Option<Trigger>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+}
+
+/// What leads to a stage, other than the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// A rollback ends in it.
+    Rollback,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Its id, unique in its stage or group.
+    pub id: String,
+    /// Its title.
+    #[serde(default)]
+    pub title: Option<Template>,
+    /// It is left out where this does not hold.
+    #[serde(default)]
+    pub when: Option<Condition>,
+    /// Guidance shown before it, in Markdown.
+    #[serde(default)]
+    pub guide: Option<Template>,
+    /// What it touches.
+    #[serde(default)]
+    pub affects: Option<Affects>,
+    /// How long it may take; no end where none is given.
+    #[serde(default)]
+    pub timeout: Option<Length>,
+    /// How long it may say nothing.
+    #[serde(default)]
+    pub inactivity_timeout: Option<Length>,
+    /// How often it is tried again by itself.
+    #[serde(default)]
+    pub retries: u32,
+    /// It is tried again only where this holds; reads `exit_code`, `timed_out` and `output`.
+    #[serde(default)]
+    pub retry_on: Option<Condition>,
+    /// The time before it is tried again.
+    #[serde(default)]
+    pub delay: Option<Length>,
+    /// What `delay` is multiplied with each time.
+    #[serde(default)]
+    pub backoff: Option<f64>,
+    /// The time between asking a command to end and killing it; 5 s where none is given.
+    #[serde(default)]
+    pub kill_grace: Option<Length>,
+    /// Whether it cannot be skipped.
+    #[serde(default)]
+    pub required: bool,
+    /// What must pass after it.
+    #[serde(default)]
+    pub verify: Option<Action>,
+    /// Tells whether it has already happened: the command ends with 0.
+    #[serde(default)]
+    pub done_if: Option<Command>,
+    /// What takes it back.
+    #[serde(default)]
+    pub undo: Option<Action>,
+    /// Variables that get something of its output.
+    #[serde(default)]
+    pub capture: BTreeMap<String, Capture>,
+    /// Environment variables of its command.
+    #[serde(default)]
+    pub env: BTreeMap<String, Template>,
+    /// Where its command runs.
+    #[serde(default)]
+    pub dir: Option<Template>,
+    /// Whether its command talks to the operator.
+    #[serde(default)]
+    pub interactive: bool,
+    /// Whether its command gets a terminal of its own.
+    #[serde(default)]
+    pub tty: bool,
+    /// Whether it runs again on resume.
+    #[serde(default)]
+    pub always: bool,
+    /// What it does.
+    pub body: Body,
+}
+
+/// What a step touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Affects {
+    /// Users feel it.
+    Production,
+}
+
+/// Where a captured value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capture {
+    /// The command's standard output, without the line end.
+    Stdout,
+    /// What the command wrote under this name into `$HOTFIX_OUTPUT`.
+    Output,
+}
+
+/// What a step does: one action, or further steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// One action.
+    Action(Action),
+    /// Further steps.
+    Group(Group),
+}
+
+/// Steps that belong together, and may be repeated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// How often; once where nothing is given.
+    #[serde(default)]
+    pub repeat: Option<Repeat>,
+}
+
+/// How often a group is gone through.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// It ends when this holds after a repetition.
+    #[serde(default)]
+    pub until: Option<Condition>,
+    /// It ends after so many.
+    pub max: u32,
+}

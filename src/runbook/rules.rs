@@ -1,0 +1,172 @@
+//! What no single field shows: rules between fields, steps and stages.
+
+use super::check::{Finding, twice};
+use super::grammar::ACTIONS;
+use super::problem::nearest;
+use super::tree::{Node, Tree};
+
+/// Adds what is wrong between the parts of `root` to `findings`.
+pub(super) fn check(root: &Node, findings: &mut Vec<Finding>) {
+    let mut rules = Rules { root, findings, production: false };
+    rules.runbook();
+}
+
+struct Rules<'a> {
+    root: &'a Node,
+    findings: &'a mut Vec<Finding>,
+    /// Whether a step that affects production has come by.
+    production: bool,
+}
+
+/// Whether what stands around a step affects production.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Around {
+    Nothing,
+    Production,
+}
+
+impl<'a> Rules<'a> {
+    fn find(&mut self, node: &Node, message: impl Into<String>, help: Option<&str>) {
+        self.findings.push((node.place, message.into(), help.map(str::to_owned)));
+    }
+
+    fn runbook(&mut self) {
+        let root = self.root;
+        if let Some(version) = root.get("version").filter(|version| matches!(version.tree, Tree::Number(_))) {
+            if version.json().as_u64() != Some(1) {
+                self.find(version, "this version of the language is not known", Some("version: 1"));
+            }
+        }
+        for rung in root.get("escalation").map(Node::items).unwrap_or_default() {
+            self.known(rung.get("contact"), "contacts");
+        }
+        let stages = root.get("stages").map(Node::items).unwrap_or_default();
+        self.unique(stages, "id");
+        let mut triggered = stages.iter().filter_map(|stage| stage.get("trigger")).skip(1);
+        if let Some(second) = triggered.next() {
+            self.find(second, "there is already a stage that a rollback ends in", None);
+        }
+        for stage in stages {
+            self.steps(stage.get("steps"), Around::Nothing);
+        }
+    }
+
+    fn unique(&mut self, items: &[Node], field: &str) {
+        let names = items.iter().filter_map(|item| item.get(field)).filter_map(|node| Some((node.place, node.text()?)));
+        for (place, name, first) in twice(names) {
+            self.findings.push((place, format!("`{name}` is already the {field} on line {}", first.line), None));
+        }
+    }
+
+    /// That what `node` names is in the mapping `table` of the runbook.
+    fn known(&mut self, node: Option<&Node>, table: &str) {
+        let Some((node, name)) = node.and_then(|node| Some((node, node.text()?))) else { return };
+        let entries = self.root.get(table).map(Node::entries).unwrap_or_default();
+        if !entries.iter().any(|(key, _)| key.name == name) {
+            let help = nearest(name, entries.iter().map(|(key, _)| key.name.as_str()));
+            self.findings.push((node.place, format!("`{name}` is not among the {table}"), help));
+        }
+    }
+
+    fn steps(&mut self, list: Option<&'a Node>, around: Around) {
+        let items = list.map(Node::items).unwrap_or_default();
+        self.unique(items, "id");
+        items.iter().for_each(|step| self.step(step, around));
+    }
+
+    fn step(&mut self, step: &'a Node, around: Around) {
+        let own = step.get("affects").and_then(Node::text) == Some("production");
+        let around = if own { Around::Production } else { around };
+        self.production |= around == Around::Production;
+        let retries = step.get("retries").filter(|retries| retries.json().as_u64() != Some(0));
+        if let Some(retries) = retries.filter(|_| around == Around::Production) {
+            if step.get("done_if").is_none() && step.get("retry_on").is_none() {
+                let help =
+                    "say with `done_if` how to tell that it has happened, or with `retry_on` when it surely has not";
+                self.find(retries, "a step that affects production is not retried blindly", Some(help));
+            }
+        }
+        self.action(step);
+        [step.get("undo"), step.get("verify")].into_iter().flatten().for_each(|inner| self.action(inner));
+        if let Some(group) = step.get("group") {
+            self.steps(group.get("steps"), around);
+        }
+    }
+
+    fn action(&mut self, of: &Node) {
+        for (key, node) in of.entries().iter().filter(|(key, _)| ACTIONS.contains(&key.name.as_str())) {
+            match key.name.as_str() {
+                "ask" => self.ask(node),
+                "confirm" => self.confirm(node),
+                "git" => self.git(node),
+                "http" => self.http(node),
+                "monitor" => self.monitor(node),
+                "notify" => {
+                    let channels = node.get("channels").map(Node::items).unwrap_or_default();
+                    channels.iter().for_each(|channel| self.known(Some(channel), "channels"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn ask(&mut self, node: &Node) {
+        let kinds = ["choice", "choices", "number", "editor"];
+        let mut given = node.entries().iter().filter(|(key, _)| kinds.contains(&key.name.as_str()));
+        if let Some((key, _)) = given.nth(1) {
+            self.findings.push((key.place, "a question has one kind of answer".to_owned(), None));
+        }
+    }
+
+    fn confirm(&mut self, node: &Node) {
+        if let Some(no) = node.get("no").filter(|no| self.production && no.text() == Some("decline")) {
+            let help = Some("`no: rollback` or `no: pause`");
+            self.find(no, "once production may have been touched, a run cannot be declined", help);
+        }
+    }
+
+    fn git(&mut self, node: &Node) {
+        let partners: &[(&str, &[&str])] = &[("from", &["branch"]), ("message", &["tag"]), ("into", &["merge"])];
+        for (name, with) in partners {
+            if let Some(extra) = node.get(name).filter(|_| !with.iter().any(|with| node.get(with).is_some())) {
+                self.find(extra, format!("`{name}` goes with `{}` alone", with.join("` or `")), None);
+            }
+        }
+        for (name, needs) in [("branch", "from"), ("merge", "into")] {
+            if let Some(operation) = node.get(name).filter(|_| node.get(needs).is_none()) {
+                self.find(operation, format!("`{name}` needs `{needs}`"), None);
+            }
+        }
+    }
+
+    fn http(&mut self, node: &Node) {
+        if let (Some(_), Some(body)) = (node.get("json"), node.get("body")) {
+            self.find(body, "a request has `json` or `body`, not both", None);
+        }
+    }
+
+    fn monitor(&mut self, node: &Node) {
+        let probes = node.get("probes").map(Node::items).unwrap_or_default();
+        self.unique(probes, "name");
+        let lasts = node.get("for").is_some() || node.get("background").is_some_and(Node::is_true);
+        for probe in probes {
+            if let Some(http) = probe.get("http") {
+                self.http(http);
+            }
+            let (interval, count) = (probe.get("interval"), probe.get("count"));
+            match (interval, count) {
+                (None, Some(count)) if count.json().as_u64().is_some_and(|count| count > 1) => {
+                    self.find(count, "a `count` above 1 needs an `interval`", Some("interval: 30s"));
+                }
+                (Some(interval), None) if !lasts => {
+                    let help = Some("give the probe a `count`, or the monitor `for` or `background: true`");
+                    self.find(interval, "an `interval` without `count` never ends", help);
+                }
+                (_, Some(count)) if count.json().as_u64() == Some(0) => {
+                    self.find(count, "a `count` of 0 measures nothing", None);
+                }
+                _ => {}
+            }
+        }
+    }
+}
