@@ -323,6 +323,7 @@ fn the_stages_are_the_eighteen_in_order() {
     assert_eq!(stages.iter().map(|stage| stage["id"].as_str().unwrap()).collect::<Vec<_>>(), STAGES);
     for stage in stages {
         assert!(stage["budget"].is_string(), "{} has no budget", stage["id"]);
+        assert!(stage["guide"].is_string(), "{} has no guide", stage["id"]);
     }
     assert!(ENGLISH.starts_with("# yaml-language-server: $schema="));
     assert!(CHINESE.starts_with("# yaml-language-server: $schema="));
