@@ -115,9 +115,7 @@ fn successes_one_after_the_other_end_a_gate_early_and_their_lack_is_no_pass() {
 
 #[test]
 fn without_a_count_it_goes_on_until_it_is_closed() {
-    let close = |limits: &Limits, text: &str| {
-        tally(row(text)).close(limits).verdict
-    };
+    let close = |limits: &Limits, text: &str| tally(row(text)).close(limits).verdict;
     check(&open_ended(), &[("ssssssssssss", Verdict::Running), ("ssssf", Verdict::Fail)]);
     let ends = [
         ("", Verdict::Inconclusive),
