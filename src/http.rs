@@ -304,7 +304,7 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     // An `io::Error` gives the source of what it wraps for its own: look inside.
     let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.is::<rustls::Error>() || wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
+    error.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls(inner))
 }
 
 fn is_refused(error: &(dyn Error + 'static)) -> bool {
