@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use hotfix::clock::{Clock, SystemClock};
@@ -111,8 +111,8 @@ fn the_two_timeouts_are_told_apart() {
 #[test]
 fn a_background_job_that_ignores_signals_does_not_survive_the_ladder() {
     let dir = TempDir::new().unwrap();
-    let text = "(trap '' INT TERM; echo $$ >/dev/null; sh -c 'echo $PPID' > pid; while :; do sleep 0.1; done) & exit 0";
-    let mut spec = sh(&format!("{text}\n").replace("& exit 0", "& wait"), dir.path());
+    let text = "(trap '' INT TERM; sh -c 'echo $PPID' > pid; while :; do sleep 0.1; done) & wait";
+    let mut spec = sh(text, dir.path());
     spec.timeout = Some(Duration::from_millis(500));
     assert_eq!(captured(&spec).how, How::TimedOut);
     let job = pid(&std::fs::read_to_string(dir.path().join("pid")).unwrap());
@@ -200,7 +200,7 @@ fn the_script_outlives_a_killed_starter_and_is_found_running_and_ended() {
     });
 }
 
-fn supervisor_of(status: &PathBuf) -> Pid {
+fn supervisor_of(status: &Path) -> Pid {
     let text = std::fs::read_to_string(status).unwrap();
     let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     pid(&first["accepted"]["pid"].to_string())

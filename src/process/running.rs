@@ -55,7 +55,7 @@ pub enum Found {
     /// It has ended, and this is how.
     Finished(End),
     /// It runs.
-    Running(Running),
+    Running(Box<Running>),
     /// Its supervisor is dead and nobody knows how it ended, or whether it did.
     Lost {
         /// The process group it had, for a person to look at.
@@ -76,7 +76,7 @@ pub fn attach(status: &Path, from: u64) -> Result<Found, Error> {
     let said = status::read(status)?;
     Ok(match (said.end.clone(), life) {
         (Some(end), _) => Found::Finished(end),
-        (None, Life::Alive) => Found::Running(Running::open(status, said, from, None)?),
+        (None, Life::Alive) => Found::Running(Box::new(Running::open(status, said, from, None)?)),
         (None, Life::Dead) if said.started.is_none() => Found::NeverBegan,
         (None, Life::Dead) => Found::Lost { pgid: said.pgid },
     })
@@ -142,7 +142,7 @@ impl Running {
     /// Where the wish cannot be written down.
     pub fn stop(&self, who: &str) -> Result<(), Error> {
         let path = status::stop_file(&self.status);
-        let draft = path.with_added_extension("draft");
+        let draft = status::beside(&path, ".draft");
         let written = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft);
         let written = written.and_then(|file| file.write_all_at(who.as_bytes(), 0));
         written.and_then(|()| std::fs::rename(&draft, &path)).map_err(failed("write", &path))

@@ -93,5 +93,12 @@ pub(super) fn read(path: &Path) -> Result<Status, Error> {
 
 /// Where somebody asks for the process of the status file at `path` to be stopped; holds who.
 pub(super) fn stop_file(path: &Path) -> PathBuf {
-    path.with_added_extension("stop")
+    beside(path, ".stop")
+}
+
+/// The file beside `path` whose name is longer by `ending`.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::drive::{Outputs, Source, Watcher, drive};
 use super::status::{self, Line};
-use super::{Error, How, Job, failed};
+use super::{Error, Job, failed};
 use crate::clock::{Clock, SystemClock};
 use crate::mask::{Masker, Stream};
 
@@ -62,7 +62,8 @@ impl Keeper {
             how = drive(&job.spec, Outputs::Merged, self) => how,
             never = listener => match never {},
         };
-        let how = how.unwrap_or_else(|error| How::NotStarted(error.to_string()));
+        // Where the loop itself broke nothing is written: the process is lost, and no end is made up.
+        let how = how?;
         let rest = self.mask.finish();
         self.write(&rest);
         let ended = Line::Ended { how, at: SystemClock.now().millis(), output_lost: self.output_lost.take() };
