@@ -229,10 +229,10 @@ impl Sandbox {
     }
 
     fn git(&self, args: &[&str]) -> Result<(), Error> {
-        self.execute(self.command("git").args(args))
+        Self::execute(self.command("git").args(args))
     }
 
-    fn execute(&self, command: &mut Command) -> Result<(), Error> {
+    fn execute(command: &mut Command) -> Result<(), Error> {
         let program = command.get_program().to_string_lossy().into_owned();
         let output = command.output().map_err(|source| Error::Start { program: program.clone(), source })?;
         if output.status.success() {
@@ -317,7 +317,7 @@ impl Sandbox {
     /// Puts staging, blue and the fleet on the tag that is to be fixed, by the scripts themselves.
     fn deploy_first(&self) -> Result<(), Error> {
         for script in ["./deploy-staging.sh", "./deploy-blue.sh", "./deploy-production.sh"] {
-            self.execute(self.command(self.repository().join(script)).arg(TAG))?;
+            Self::execute(self.command(self.repository().join(script)).arg(TAG))?;
         }
         Ok(())
     }
