@@ -204,3 +204,25 @@ fn duplicate_keys_and_loose_booleans_are_refused() {
     refused(&steps("- { id: a, note: x, timeout: 15M }"), "6:32", "capital `M`");
     refused("name: n\nversion: 2\nstages: [{ id: s, steps: [{ id: a, note: x }] }]", "2:10", "version");
 }
+
+#[test]
+fn the_schema_accepts_and_refuses_what_the_check_does() {
+    let schema = jsonschema::validator_for(&hotfix::runbook::schema()).unwrap();
+    let valid = |text: &str| schema.is_valid(&serde_saphyr::from_str::<serde_json::Value>(text).unwrap());
+    assert!(valid(BASE));
+    assert!(valid(BUILTIN_EN));
+    assert!(valid("extends: builtin\nstages: [{ id: a, steps: [{ id: b, remove: true }] }]"));
+    for bad in [
+        "- { id: a, note: x, timeuot: 3m }",
+        "- { id: a, note: x, run: y }",
+        "- { id: A, note: x }",
+        "- { id: a }",
+        "- { id: a, run: 'x {{ tag }}' }",
+        "- { id: a, note: x, retries: many }",
+        "- { id: a, note: x, remove: true }",
+        "- { id: a, note: x, timeout: 15M }",
+    ] {
+        assert!(read(&steps(bad)).is_err(), "the check accepts {bad}");
+        assert!(!valid(&steps(bad)), "the schema accepts {bad}");
+    }
+}
