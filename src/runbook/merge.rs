@@ -102,24 +102,26 @@ fn lay_item(items: &mut Vec<Node>, mut item: Node, level: Level, findings: &mut 
             let help = format!("{help} a new {} says where it goes: `after: ID` or `before: ID`", level.name());
             findings.push((place, format!("the base has no {} `{id}`", level.name()), Some(help.trim().to_owned())));
         }
-        (None, Some((node, offset))) => match position(items, node.text().unwrap_or_default()) {
-            Some(at) => items.insert(at + offset, item),
-            None => {
-                let ids: Vec<&str> = items.iter().filter_map(|item| item.get("id")?.text()).collect();
-                let help = nearest(node.text().unwrap_or_default(), ids);
+        (None, Some((node, offset))) => {
+            let anchor = node.text().unwrap_or_default();
+            if let Some(at) = position(items, anchor) {
+                items.insert(at + offset, item);
+            } else {
+                let help = nearest(anchor, items.iter().filter_map(|item| item.get("id")?.text()));
                 findings.push((node.place, format!("there is no {} of that id", level.name()), help));
             }
-        },
+        }
     }
 }
 
 fn lay_over(old: &mut Node, new: Node, level: Level, findings: &mut Vec<Finding>) {
     let Tree::Map(entries) = new.tree else { return };
     let is_action = |key: &Key| ACTIONS.contains(&key.name.as_str());
-    if level == Level::Step && entries.iter().any(|(key, _)| is_action(key)) {
-        if let Tree::Map(entries) = &mut old.tree {
-            entries.retain(|(key, _)| !is_action(key));
-        }
+    if level == Level::Step
+        && entries.iter().any(|(key, _)| is_action(key))
+        && let Tree::Map(entries) = &mut old.tree
+    {
+        entries.retain(|(key, _)| !is_action(key));
     }
     for (key, value) in entries {
         match key.name.as_str() {

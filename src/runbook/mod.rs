@@ -12,6 +12,7 @@ mod merge;
 mod model;
 mod problem;
 mod rules;
+mod schema;
 mod tree;
 
 pub use load::{BUILTIN_EN, BUILTIN_ZH, Loaded, Source, load, read};
@@ -19,3 +20,4 @@ pub use model::{
     Affects, Body, Capture, Channel, ChannelKind, Contact, Escalation, Group, Repeat, Runbook, Stage, Step, Trigger,
 };
 pub use problem::{Problem, Problems};
+pub use schema::schema;

@@ -127,6 +127,7 @@ pub enum Trigger {
 }
 
 /// One thing to do.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the language that says yes or no")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {

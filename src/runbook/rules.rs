@@ -32,10 +32,10 @@ impl<'a> Rules<'a> {
 
     fn runbook(&mut self) {
         let root = self.root;
-        if let Some(version) = root.get("version").filter(|version| matches!(version.tree, Tree::Number(_))) {
-            if version.json().as_u64() != Some(1) {
-                self.find(version, "this version of the language is not known", Some("version: 1"));
-            }
+        if let Some(version) = root.get("version").filter(|version| matches!(version.tree, Tree::Number(_)))
+            && version.json().as_u64() != Some(1)
+        {
+            self.find(version, "this version of the language is not known", Some("version: 1"));
         }
         for rung in root.get("escalation").map(Node::items).unwrap_or_default() {
             self.known(rung.get("contact"), "contacts");
@@ -71,7 +71,9 @@ impl<'a> Rules<'a> {
     fn steps(&mut self, list: Option<&'a Node>, around: Around) {
         let items = list.map(Node::items).unwrap_or_default();
         self.unique(items, "id");
-        items.iter().for_each(|step| self.step(step, around));
+        for step in items {
+            self.step(step, around);
+        }
     }
 
     fn step(&mut self, step: &'a Node, around: Around) {
@@ -79,12 +81,12 @@ impl<'a> Rules<'a> {
         let around = if own { Around::Production } else { around };
         self.production |= around == Around::Production;
         let retries = step.get("retries").filter(|retries| retries.json().as_u64() != Some(0));
-        if let Some(retries) = retries.filter(|_| around == Around::Production) {
-            if step.get("done_if").is_none() && step.get("retry_on").is_none() {
-                let help =
-                    "say with `done_if` how to tell that it has happened, or with `retry_on` when it surely has not";
-                self.find(retries, "a step that affects production is not retried blindly", Some(help));
-            }
+        if let Some(retries) = retries.filter(|_| around == Around::Production)
+            && step.get("done_if").is_none()
+            && step.get("retry_on").is_none()
+        {
+            let help = "say with `done_if` how to tell that it has happened, or with `retry_on` when it surely has not";
+            self.find(retries, "a step that affects production is not retried blindly", Some(help));
         }
         self.action(step);
         [step.get("undo"), step.get("verify")].into_iter().flatten().for_each(|inner| self.action(inner));
@@ -103,7 +105,9 @@ impl<'a> Rules<'a> {
                 "monitor" => self.monitor(node),
                 "notify" => {
                     let channels = node.get("channels").map(Node::items).unwrap_or_default();
-                    channels.iter().for_each(|channel| self.known(Some(channel), "channels"));
+                    for channel in channels {
+                        self.known(Some(channel), "channels");
+                    }
                 }
                 _ => {}
             }

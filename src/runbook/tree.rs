@@ -101,7 +101,7 @@ pub(super) fn parse(text: &str, file: usize) -> Result<Node, (Place, String)> {
         budget: serde_saphyr::budget! { max_depth: 64 },
     };
     serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options).map(|raw| node(raw, file)).map_err(|error| {
-        let place = error.location().map(|at| place(at, file)).unwrap_or(Place { file, line: 1, column: 1 });
+        let place = error.location().map_or(Place { file, line: 1, column: 1 }, |at| place(at, file));
         let said = error.to_string();
         let first = said.lines().next().unwrap_or_default();
         (place, first.trim_start_matches("error: ").to_owned())
