@@ -3,6 +3,8 @@
 //! The trait [`Operator`] stands between the engine and whoever answers: a person at a terminal, or a file of answers.
 //! Nothing here has a default: an answer is given or it is missing.
 
+pub mod scripted;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::LocalFuture;
