@@ -97,7 +97,8 @@ async fn a_body_that_stops_in_the_middle_is_a_timeout_or_broken() {
 async fn an_endless_body_is_bounded() {
     let to = serve(|mut stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-        while stream.write_all(&[b'x'; 64 * 1024]).is_ok() {}
+        let piece = vec![b'x'; 64 * 1024];
+        while stream.write_all(&piece).is_ok() {}
     });
     assert_eq!(send(&Request::get(format!("http://{to}/"))).await, Err(Failure::TooLarge { to }));
 }
