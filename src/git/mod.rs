@@ -1,1 +1,106 @@
-//! To come: git.
+//! The repository: what is in it, and the few operations a hotfix needs.
+//!
+//! # Who does what
+//! | part | by | why |
+//! |---|---|---|
+//! | discovery, HEAD, branches, tags, ancestry, blobs | git2 | no process, so they cost microseconds |
+//! | the same where git2 cannot open the repository (sha256, reftable) | `git` | libgit2 1.9 refuses those formats |
+//! | status | `git` | git2 takes sparse checkouts, filters and split indexes for changes |
+//! | identity, URL of a remote | `git` | `user.useConfigOnly`, `insteadOf`, `GIT_CONFIG_GLOBAL` |
+//! | fetch, push, `ls-remote` | `git` | credential helpers, ssh configuration, proxies, the pre-push hook |
+//! | switch, commit, tag, worktree | `git` | hooks, signing, filters, line ends |
+//! | merge | `git merge-tree` | git2 merges differently: renamed directories, criss-cross histories, merge drivers |
+//!
+//! Every operation looks at the repository to see what is already done; doing one again changes nothing.
+//! No name reaches `git` where it could be taken for an option.
+
+mod name;
+mod preflight;
+mod program;
+mod read;
+mod write;
+
+pub use name::check_name;
+pub use preflight::{Failure, Preflight, Reach, Request, preflight};
+pub use program::{Output, Prompts};
+pub use read::{Change, ChangeKind, Identity, Kind, RemoteRef, Repository};
+pub use write::Outcome;
+
+/// Why something about a repository cannot be known or done. Each text ends with what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no repository with a work tree here.
+    #[error("`{0}` is in no git work tree; change to the repository's directory")]
+    NotARepository(String),
+    /// The `git` program cannot be started.
+    #[error("the program `git` cannot be started; install git 2.41 or later")]
+    Spawn(#[source] std::io::Error),
+    /// git2 failed.
+    #[error("the repository cannot be read; `git fsck` may say more")]
+    Read(#[from] git2::Error),
+    /// `git` refused, or one of the repository's hooks did.
+    #[error("`{command}` ended with {code}:\n{output}\nmend what it says, then try again")]
+    Refused {
+        /// The command.
+        command: String,
+        /// Its exit code; -1 for a signal.
+        code: i32,
+        /// What it wrote.
+        output: String,
+    },
+    /// A name git would not take, or would take for an option.
+    #[error("`{name}` is no name for a branch, a tag or a remote: {why}; choose another")]
+    BadName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Nothing has this name.
+    #[error("there is no {kind} `{name}` here; `git fetch --tags` may bring it")]
+    Missing {
+        /// What was looked for.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The name is taken by something else.
+    #[error("the {kind} `{name}` exists and is at {at}; choose another name, or remove it if it is a leftover")]
+    Taken {
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// Where it is.
+        at: String,
+    },
+    /// A commit would be empty.
+    #[error("none of the chosen files has changed: {0}; edit them, then try again")]
+    NothingToCommit(String),
+    /// Two lines of history contend.
+    #[error("merging `{branch}` into `{into}` conflicts in:\n{}\nmerge it by hand, then try again", files.join("\n"))]
+    Conflict {
+        /// What was to be merged.
+        branch: String,
+        /// Into what.
+        into: String,
+        /// The files both changed.
+        files: Vec<String>,
+    },
+    /// A branch is not where it can be moved forward from.
+    #[error("`{branch}` and `{upstream}` have diverged; bring them together with `git pull`, then try again")]
+    Diverged {
+        /// The branch here.
+        branch: String,
+        /// The other one.
+        upstream: String,
+    },
+    /// Deleting would lose commits.
+    #[error("`{branch}` has commits that `{main}` has not; merge it first")]
+    NotContained {
+        /// The branch.
+        branch: String,
+        /// What it is not contained in.
+        main: String,
+    },
+}

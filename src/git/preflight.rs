@@ -1,0 +1,152 @@
+//! What must be true of the repository before a run starts.
+
+use std::path::Path;
+
+use super::{ChangeKind, Error, Kind, Prompts, Repository, check_name};
+use crate::vars::Environment;
+
+/// Whether the remote is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is.
+    Online,
+    /// It is not: it cannot be reached, and the operator knows.
+    Offline,
+}
+
+/// What a run is about to use.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The tag to fix.
+    pub tag: &'a str,
+    /// The tag to make.
+    pub new_tag: &'a str,
+    /// The branch to make.
+    pub branch: &'a str,
+    /// The remote.
+    pub remote: &'a str,
+    /// Whether it is asked.
+    pub reach: Reach,
+    /// The scripts that the runbook calls, from the top of the work tree.
+    pub scripts: &'a [String],
+}
+
+/// Something that stands in the way, and the line that mends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What is wrong.
+    pub problem: String,
+    /// What mends it: a command or an option.
+    pub mend: String,
+}
+
+/// All that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preflight {
+    /// What stands in the way; a run may start when there is nothing.
+    pub failures: Vec<Failure>,
+    /// The commit of the tag to fix.
+    pub tag_commit: Option<String>,
+    /// The scripts that the tag's tree does not have; their steps become work by hand.
+    pub missing_scripts: Vec<String>,
+}
+
+impl Preflight {
+    fn fail(&mut self, problem: impl Into<String>, mend: impl Into<String>) {
+        self.failures.push(Failure { problem: problem.into(), mend: mend.into() });
+    }
+}
+
+/// Looks at everything and says all that stands in the way, at once.
+///
+/// # Errors
+/// Where `git` cannot be started or the repository cannot be read; what is merely wrong is in the result.
+pub fn preflight(path: &Path, env: Environment, prompts: Prompts, wanted: &Request<'_>) -> Result<Preflight, Error> {
+    let mut found = Preflight::default();
+    for name in [wanted.tag, wanted.new_tag, wanted.branch, wanted.remote] {
+        if let Err(error) = check_name(name) {
+            found.fail(error.to_string(), "choose another name");
+        }
+    }
+    let repository = match Repository::discover(path, env, prompts) {
+        Ok(repository) => repository,
+        Err(error @ Error::NotARepository(_)) => {
+            found.fail(error.to_string(), "cd REPOSITORY");
+            return Ok(found);
+        }
+        Err(error) => return Err(error),
+    };
+    work_tree(&repository, &mut found)?;
+    if found.failures.iter().any(|failure| failure.mend == "choose another name") {
+        return Ok(found);
+    }
+    names_here(&repository, wanted, &mut found)?;
+    if wanted.reach == Reach::Online {
+        remote(&repository, wanted, &mut found)?;
+    }
+    if let Some(commit) = &found.tag_commit {
+        for script in wanted.scripts {
+            if !repository.has_file(commit, script)? {
+                found.missing_scripts.push(script.clone());
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn work_tree(repository: &Repository, found: &mut Preflight) -> Result<(), Error> {
+    let changes = repository.changes()?;
+    if !changes.is_empty() {
+        let some: Vec<_> = changes.iter().take(5).map(|change| change.path.as_str()).collect();
+        let more = if changes.len() > some.len() { ", …" } else { "" };
+        let unmerged = changes.iter().any(|change| change.kind == ChangeKind::Unmerged);
+        let mend = if unmerged { "git merge --abort" } else { "git stash -u" };
+        found.fail(format!("the work tree has {} changed files: {}{more}", changes.len(), some.join(", ")), mend);
+    }
+    if repository.identity()?.is_none() {
+        let mend = "git config user.name 'YOUR NAME' && git config user.email YOU@EXAMPLE.COM";
+        found.fail("git does not know who commits", mend);
+    }
+    Ok(())
+}
+
+fn names_here(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) -> Result<(), Error> {
+    found.tag_commit = repository.find(Kind::Tag, wanted.tag)?;
+    if found.tag_commit.is_none() {
+        let near = repository.nearest_tags(wanted.tag)?;
+        let hint = if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) };
+        found.fail(format!("there is no tag `{}` here{hint}", wanted.tag), "git fetch --tags");
+    }
+    if repository.find(Kind::Branch, wanted.branch)?.is_some() {
+        found.fail(format!("the branch `{}` exists here", wanted.branch), "--name SLUG");
+    }
+    if repository.find(Kind::Tag, wanted.new_tag)?.is_some() {
+        found.fail(format!("the tag `{}` exists here", wanted.new_tag), "--new-tag TAG");
+    }
+    Ok(())
+}
+
+fn remote(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) -> Result<(), Error> {
+    if repository.remote_url(wanted.remote)?.is_none() {
+        let mend = format!("git remote add {} URL, or --offline", wanted.remote);
+        found.fail(format!("there is no remote `{}`", wanted.remote), mend);
+        return Ok(());
+    }
+    match repository.remote_refs(wanted.remote) {
+        Ok(refs) => {
+            let there = |kind: Kind, name: &str| refs.iter().any(|other| other.name == kind.full(name));
+            if there(Kind::Branch, wanted.branch) {
+                found.fail(format!("the branch `{}` exists on `{}`", wanted.branch, wanted.remote), "--name SLUG");
+            }
+            if there(Kind::Tag, wanted.new_tag) {
+                found.fail(format!("the tag `{}` exists on `{}`", wanted.new_tag, wanted.remote), "--new-tag TAG");
+            }
+        }
+        Err(Error::Refused { output, .. }) => {
+            let said = output.lines().next().unwrap_or_default();
+            found.fail(format!("the remote `{}` does not answer: {said}", wanted.remote), "--offline");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}

@@ -1,0 +1,311 @@
+//! What is in the repository and on its remote.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::program::{Program, Prompts};
+use super::{Error, check_name};
+use crate::vars::Environment;
+use crate::version;
+
+/// A repository with a work tree.
+pub struct Repository {
+    pub(super) program: Program,
+    reader: Option<git2::Repository>,
+    common_dir: PathBuf,
+    work_tree: PathBuf,
+}
+
+/// Its work tree.
+impl fmt::Debug for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Repository").field("work_tree", &self.work_tree).finish_non_exhaustive()
+    }
+}
+
+/// What a ref is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A branch.
+    Branch,
+    /// A tag.
+    Tag,
+}
+
+impl Kind {
+    /// The full name of the ref `name`.
+    #[must_use]
+    pub fn full(self, name: &str) -> String {
+        match self {
+            Self::Branch => format!("refs/heads/{name}"),
+            Self::Tag => format!("refs/tags/{name}"),
+        }
+    }
+
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::Branch => "branch",
+            Self::Tag => "tag",
+        }
+    }
+}
+
+/// How a file differs from HEAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// A file git knows was changed, added, renamed or deleted.
+    Tracked,
+    /// git does not know the file.
+    Untracked,
+    /// A merge left it in conflict.
+    Unmerged,
+}
+
+/// A file that differs from HEAD.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its path from the top of the work tree.
+    pub path: String,
+    /// How it differs.
+    pub kind: ChangeKind,
+}
+
+/// Who commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+}
+
+/// A branch or tag on a remote, with the commit it is at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteRef {
+    /// Its full name.
+    pub name: String,
+    /// The commit, or what else it names.
+    pub commit: String,
+}
+
+impl Repository {
+    /// The repository that `path` is in. `git` sees `env` and no other environment.
+    ///
+    /// # Errors
+    /// [`Error::NotARepository`], also for a bare one; [`Error::Spawn`] where there is no `git`.
+    pub fn discover(path: &Path, env: Environment, prompts: Prompts) -> Result<Self, Error> {
+        let missing = || Error::NotARepository(path.display().to_string());
+        let mut program = Program { dir: path.to_owned(), env, prompts };
+        if let Ok(reader) = git2::Repository::discover(path) {
+            let work_tree = reader.workdir().ok_or_else(missing)?.to_owned();
+            program.dir.clone_from(&work_tree);
+            return Ok(Self { common_dir: reader.commondir().to_owned(), reader: Some(reader), program, work_tree });
+        }
+        if !path.is_dir() {
+            return Err(missing());
+        }
+        let asked = program.git(&["rev-parse", "--path-format=absolute", "--show-toplevel", "--git-common-dir"])?;
+        let mut said = asked.stdout.lines().map(PathBuf::from);
+        let (0, Some(work_tree), Some(common_dir)) = (asked.code, said.next(), said.next()) else {
+            return Err(missing());
+        };
+        program.dir.clone_from(&work_tree);
+        Ok(Self { program, reader: None, common_dir, work_tree })
+    }
+
+    /// The directory that all linked worktrees share.
+    #[must_use]
+    pub fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// The top of the work tree.
+    #[must_use]
+    pub fn work_tree(&self) -> &Path {
+        &self.work_tree
+    }
+
+    /// The commit at HEAD; `None` before the first one.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub fn head(&self) -> Result<Option<String>, Error> {
+        self.commit_of("HEAD")
+    }
+
+    /// The branch HEAD is on; `None` when it is detached.
+    ///
+    /// # Errors
+    /// Where `git` cannot be started.
+    pub fn current_branch(&self) -> Result<Option<String>, Error> {
+        let said = self.program.git(&["symbolic-ref", "--quiet", "--short", "HEAD"])?;
+        Ok((said.code == 0).then(|| said.stdout.trim_end().to_owned()))
+    }
+
+    /// The commit of the branch or tag `name`; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the name is no name, or the repository cannot be read.
+    pub fn find(&self, kind: Kind, name: &str) -> Result<Option<String>, Error> {
+        check_name(name)?;
+        self.commit_of(&kind.full(name))
+    }
+
+    /// The commit of the branch or tag `name`.
+    ///
+    /// # Errors
+    /// As [`Repository::find`], and [`Error::Missing`] where there is none.
+    pub fn get(&self, kind: Kind, name: &str) -> Result<String, Error> {
+        self.find(kind, name)?.ok_or_else(|| Error::Missing { kind: kind.noun(), name: name.to_owned() })
+    }
+
+    /// The commit of a full ref name or an object id.
+    pub(super) fn commit_of(&self, full: &str) -> Result<Option<String>, Error> {
+        let peeled = format!("{full}^{{commit}}");
+        let Some(reader) = &self.reader else {
+            let said = self.program.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &peeled])?;
+            return Ok((said.code == 0).then(|| said.stdout.trim_end().to_owned()));
+        };
+        match reader.revparse_single(&peeled) {
+            Ok(commit) => Ok(Some(commit.id().to_string())),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The names of all branches or tags, in order.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub fn names(&self, kind: Kind) -> Result<Vec<String>, Error> {
+        let start = kind.full("");
+        let Some(reader) = &self.reader else {
+            let said = self.program.text(&["for-each-ref", "--format=%(refname)", &start])?;
+            return Ok(said.lines().filter_map(|name| Some(name.strip_prefix(&start)?.to_owned())).collect());
+        };
+        let mut names = Vec::new();
+        for found in reader.references_glob(&format!("{start}*"))? {
+            let name = String::from_utf8_lossy(found?.name_bytes()).into_owned();
+            names.extend(name.strip_prefix(&start).map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The tags nearest to a misspelt one.
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub fn nearest_tags(&self, wanted: &str) -> Result<Vec<String>, Error> {
+        Ok(version::nearest(wanted, &self.names(Kind::Tag)?))
+    }
+
+    /// Whether the commit `old` is `new` or one of its ancestors; no, where either is not here.
+    ///
+    /// # Errors
+    /// Where `git` cannot be started.
+    pub fn is_ancestor(&self, old: &str, new: &str) -> Result<bool, Error> {
+        if let Some(reader) = &self.reader
+            && let (Ok(old), Ok(new)) = (git2::Oid::from_str(old), git2::Oid::from_str(new))
+        {
+            return Ok(old == new || reader.graph_descendant_of(new, old).unwrap_or(false));
+        }
+        Ok(self.program.git(&["merge-base", "--is-ancestor", "--end-of-options", old, new])?.code == 0)
+    }
+
+    /// The SHA-256 of the bytes of `path` in the tree of `commit`, in hexadecimal; `None` where it has no such file.
+    ///
+    /// # Errors
+    /// Where the commit is not here.
+    pub fn file_sha256(&self, commit: &str, path: &str) -> Result<Option<String>, Error> {
+        let path = path.trim_start_matches("./");
+        let Some(reader) = &self.reader else {
+            let said = self.program.git(&["cat-file", "blob", &format!("{commit}:{path}")])?;
+            return Ok((said.code == 0).then(|| hex(said.stdout.as_bytes())));
+        };
+        let tree = reader.find_commit(git2::Oid::from_str(commit)?)?.tree()?;
+        let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
+        Ok(entry.to_object(reader)?.as_blob().map(|blob| hex(blob.content())))
+    }
+
+    /// Whether the tree of `commit` has the file `path`.
+    ///
+    /// # Errors
+    /// Where the commit is not here.
+    pub fn has_file(&self, commit: &str, path: &str) -> Result<bool, Error> {
+        Ok(self.file_sha256(commit, path)?.is_some())
+    }
+
+    /// Every file that differs from HEAD, as `git status` sees it.
+    ///
+    /// # Errors
+    /// Where `git` refuses.
+    pub fn changes(&self) -> Result<Vec<Change>, Error> {
+        let said = self.program.text(&["status", "--porcelain=v2", "-z", "--untracked-files=normal"])?;
+        let mut found = Vec::new();
+        let mut records = said.split('\0');
+        while let Some(record) = records.next() {
+            let (kind, fields) = match record.as_bytes().first() {
+                Some(b'1') => (ChangeKind::Tracked, 9),
+                Some(b'2') => (ChangeKind::Tracked, 10),
+                Some(b'u') => (ChangeKind::Unmerged, 11),
+                Some(b'?') => (ChangeKind::Untracked, 2),
+                _ => continue,
+            };
+            if fields == 10 {
+                records.next();
+            }
+            found.extend(record.splitn(fields, ' ').last().map(|path| Change { path: path.to_owned(), kind }));
+        }
+        Ok(found)
+    }
+
+    /// Who commits; `None` where nobody is configured and git would have to guess.
+    ///
+    /// # Errors
+    /// Where `git` cannot be started.
+    pub fn identity(&self) -> Result<Option<Identity>, Error> {
+        let said = self.program.git(&["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"])?;
+        let parsed = said.stdout.split_once(" <").and_then(|(name, rest)| {
+            Some(Identity { name: name.to_owned(), email: rest.split_once('>')?.0.to_owned() })
+        });
+        Ok(parsed.filter(|_| said.code == 0))
+    }
+
+    /// The URL of a remote; `None` where there is no such remote.
+    ///
+    /// # Errors
+    /// Where the name is no name, or `git` cannot be started.
+    pub fn remote_url(&self, remote: &str) -> Result<Option<String>, Error> {
+        check_name(remote)?;
+        let said = self.program.git(&["remote", "get-url", "--", remote])?;
+        Ok((said.code == 0).then(|| said.stdout.trim_end().to_owned()))
+    }
+
+    /// The branches and tags of a remote, asked now.
+    ///
+    /// # Errors
+    /// Where the remote does not answer.
+    pub fn remote_refs(&self, remote: &str) -> Result<Vec<RemoteRef>, Error> {
+        check_name(remote)?;
+        let said = self.program.text(&["ls-remote", "--heads", "--tags", "--", remote])?;
+        let mut found: Vec<RemoteRef> = Vec::new();
+        for (commit, name) in said.lines().filter_map(|line| line.split_once('\t')) {
+            match (name.strip_suffix("^{}"), found.last_mut()) {
+                (Some(tag), Some(last)) if last.name == tag => commit.clone_into(&mut last.commit),
+                _ => found.push(RemoteRef { name: name.to_owned(), commit: commit.to_owned() }),
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
