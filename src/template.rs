@@ -168,7 +168,7 @@ fn context(values: &Values) -> Value {
     let env: BTreeMap<&str, &str> = values.environment().iter().filter(|(_, value)| !value.is_empty()).collect();
     let mut all: BTreeMap<&str, Value> = values.iter().map(|(name, value)| (name, Value::from(Serde(value)))).collect();
     all.insert("env", Value::from(Serde(&env)));
-    all.into_iter().collect()
+    Value::from_pairs(all)
 }
 
 fn explain(error: &minijinja::Error) -> String {

@@ -130,3 +130,32 @@ fn without_a_run_or_a_repository_there_is_nothing_to_verify() {
     begin(dir.path());
     assert_eq!(code(&hotfix(dir.path(), &["verify", "no-such-run"])), 13);
 }
+
+#[test]
+fn check_passes_the_built_in_runbooks_and_names_the_place_of_what_it_refuses() {
+    let dir = repository();
+    let built_in = hotfix(dir.path(), &["check"]);
+    assert_eq!(code(&built_in), 0, "{}", said(&built_in.stderr));
+    assert!(said(&built_in.stdout).contains("18 stages"));
+    for file in ["hotfix.yaml", "hotfix.zh-CN.yaml"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("runbooks").join(file);
+        assert_eq!(code(&hotfix(dir.path(), &["check", path.to_str().unwrap()])), 0, "{file}");
+    }
+    fs::create_dir(dir.path().join(".hotfix")).unwrap();
+    let text = "name: x\nversion: 1\nstages:\n  - id: a\n    steps:\n      - { id: b, noet: hello }\n";
+    fs::write(dir.path().join(".hotfix/runbook.yaml"), text).unwrap();
+    let refused = hotfix(dir.path(), &["check"]);
+    assert_eq!((code(&refused), said(&refused.stdout)), (3, ""));
+    for part in ["runbook.yaml:6:18", "- { id: b, noet: hello }", "`note`", "^"] {
+        assert!(said(&refused.stderr).contains(part), "{part}: {}", said(&refused.stderr));
+    }
+}
+
+#[test]
+fn schema_is_a_json_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = hotfix(dir.path(), &["schema"]);
+    assert_eq!(code(&output), 0);
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(jsonschema::validator_for(&schema).is_ok());
+}

@@ -122,7 +122,7 @@ fn names_are_given_before_they_are_used_except_by_what_comes_last() {
     );
     read(&steps("- { id: a, run: a, undo: { run: [b, '{{ x }}'] } }\n- { id: b, ask: { prompt: p, into: x } }"))
         .unwrap();
-    refused(&steps("- { id: a, ask: { prompt: p, into: new_tag } }"), "6:37", "shadows a built-in name");
+    refused(&steps("- { id: a, ask: { prompt: p, into: new_tag } }"), "6:38", "shadows a built-in name");
     refused(&steps("- { id: a, note: '{{ new_tga }}' }"), "6:20", "did you mean `new_tag`?");
     refused(&steps("- { id: a, note: '{{ tag|uper }}' }"), "6:20", "no filter `uper`");
     refused(&steps("- { id: a, note: x, when: tag == }"), "6:29", "syntax error");
@@ -139,7 +139,7 @@ fn production_is_not_retried_blindly_nor_declined() {
     refused(&steps("- { id: a, run: x, affects: production, retries: 2 }"), "6:52", "not retried blindly");
     read(&steps("- { id: a, run: x, affects: production, retries: 2, done_if: y }")).unwrap();
     let late = "- { id: a, run: x, affects: production }\n- { id: b, confirm: { prompt: p, no: decline } }";
-    refused(&steps(late), "7:39", "cannot be declined");
+    refused(&steps(late), "7:40", "cannot be declined");
     read(&steps("- { id: b, confirm: { prompt: p, no: decline } }")).unwrap();
 }
 

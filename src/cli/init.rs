@@ -6,9 +6,7 @@ use std::io::{self, Write as _};
 use clap::Args;
 
 use super::{Exit, Trouble, work_tree};
-
-const ENGLISH: &str = include_str!("../../runbooks/hotfix.yaml");
-const CHINESE: &str = include_str!("../../runbooks/hotfix.zh-CN.yaml");
+use crate::runbook::{BUILTIN_EN, BUILTIN_ZH};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -35,8 +33,8 @@ impl Language {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let text = match arguments.lang.unwrap_or_else(Language::of_environment) {
-        Language::English => ENGLISH,
-        Language::Chinese => CHINESE,
+        Language::English => BUILTIN_EN,
+        Language::Chinese => BUILTIN_ZH,
     };
     let dir = work_tree()?.join(".hotfix");
     let path = dir.join("runbook.yaml");

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+mod check;
 mod hidden;
 mod init;
 mod verify;
@@ -20,6 +21,8 @@ pub enum Exit {
     Error = 1,
     /// The command line is not understood.
     Usage = 2,
+    /// The runbook is refused.
+    Invalid = 3,
     /// The audit log does not hold: something in it is unreadable, unknown or changed.
     AuditFailed = 12,
     /// There is nothing to show.
@@ -38,6 +41,10 @@ struct Arguments {
 enum Command {
     /// Write the built-in runbook into the repository, for editing
     Init(init::Arguments),
+    /// Validate a runbook
+    Check(check::Arguments),
+    /// Print the JSON Schema of runbooks
+    Schema,
     /// Check the integrity of a run's audit log
     Verify(verify::Arguments),
     /// Print the completions of a shell
@@ -86,6 +93,8 @@ fn run() -> Exit {
     };
     let result = match arguments.command {
         Command::Init(arguments) => init::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Schema => check::schema(),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "hotfix", &mut io::stdout());

@@ -1,0 +1,40 @@
+//! `hotfix check`.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Exit, Trouble, work_tree};
+use crate::runbook::{BUILTIN_EN, Source, load};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The runbook; by default `.hotfix/runbook.yaml` in the repository, else the built-in one
+    file: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let own = || work_tree().ok().map(|root| root.join(".hotfix/runbook.yaml")).filter(|path| path.exists());
+    let source = match arguments.file.clone().or_else(own) {
+        Some(path) => Source::File(path),
+        None => Source::Text { name: "built-in runbook".to_owned(), text: BUILTIN_EN.to_owned() },
+    };
+    let name = match &source {
+        Source::File(path) => path.display().to_string(),
+        Source::Text { name, .. } => name.clone(),
+    };
+    let loaded = load(&source, BUILTIN_EN);
+    let loaded = loaded.map_err(|problems| Trouble::new(Exit::Invalid, format!("{name} is refused\n{problems}")))?;
+    let stages = &loaded.runbook.stages;
+    let steps: usize = stages.iter().map(|stage| stage.steps.len()).sum();
+    writeln!(io::stdout(), "{name}: good, {} stages with {steps} steps.", stages.len())?;
+    Ok(Exit::Success)
+}
+
+/// `hotfix schema`.
+pub(super) fn schema() -> Result<Exit, Trouble> {
+    let text = serde_json::to_string_pretty(&crate::runbook::schema()).map_err(io::Error::from)?;
+    writeln!(io::stdout(), "{text}")?;
+    Ok(Exit::Success)
+}
