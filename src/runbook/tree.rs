@@ -98,7 +98,7 @@ pub(super) fn parse(text: &str, file: usize) -> Result<Node, (Place, String)> {
         strict_booleans: true,
         with_snippet: false,
         merge_keys: serde_saphyr::options::MergeKeyPolicy::Merge,
-        budget: serde_saphyr::budget! { max_depth: 64 },
+        budget: serde_saphyr::budget! { max_depth: 32 },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000 },
     };
     serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options).map(|raw| node(raw, file)).map_err(|error| {
