@@ -4,10 +4,13 @@
 //! Nothing here has a default: an answer is given or it is missing.
 
 pub mod scripted;
+mod show;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::LocalFuture;
+
+pub use show::{Course, Outcome, Screen, Show};
 
 /// One question.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,8 +23,10 @@ pub struct Question {
     pub prompt: String,
     /// What kind of answer fits.
     pub form: Form,
-    /// Whether the menu may offer to skip the step.
-    pub skippable: bool,
+    /// The ways that the menu may offer beside the answer; retry is never among them.
+    pub menu: Vec<Way>,
+    /// What a rollback would do, line by line, to be shown before one is chosen.
+    pub rollback: Vec<String>,
     /// The file with the step's output so far, for "view output".
     pub output: Option<std::path::PathBuf>,
 }
@@ -212,6 +217,18 @@ pub trait Operator {
 
     /// Ends when a person wants something while a command runs: Ctrl-C or the menu key. Never ends where nobody can.
     fn attention(&self) -> LocalFuture<'_, Attention>;
+
+    /// Whether a person sits there, who can be asked again.
+    fn presence(&self) -> Presence;
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// A person at a terminal.
+    Person,
+    /// A file of answers, or nobody.
+    File,
 }
 
 /// What a person wants while a command runs.

@@ -11,12 +11,14 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{Answer, Attention, Form, Operator, Purpose, Question, Unanswered, Way};
+use super::{Answer, Attention, Form, Operator, Presence, Purpose, Question, Unanswered, Way};
 use crate::clock::LocalFuture;
 use crate::vars::text_of;
 
 /// The key that answers the question of `hotfix rollback`, and no other.
 const ROLLBACK: &str = "rollback";
+/// The key that answers whether a run may go on in another environment.
+const ENVIRONMENT: &str = "environment";
 
 /// Answers from a file, by step.
 #[derive(Debug)]
@@ -66,7 +68,9 @@ impl Scripted {
     #[must_use]
     pub fn check_known(&self, steps: &[String]) -> Vec<UnknownKey> {
         let known = |key: &str| {
-            key == ROLLBACK || steps.iter().any(|step| *step == key || *step == plain(key) || covers(key, step))
+            key == ROLLBACK
+                || key == ENVIRONMENT
+                || steps.iter().any(|step| *step == key || *step == plain(key) || covers(key, step))
         };
         let unknown = self.answers.keys().filter(|key| !known(key));
         unknown.map(|key| UnknownKey { key: key.clone(), nearest: nearest(key, steps) }).collect()
@@ -120,6 +124,10 @@ impl Operator for Scripted {
 
     fn attention(&self) -> LocalFuture<'_, Attention> {
         Box::pin(std::future::pending())
+    }
+
+    fn presence(&self) -> Presence {
+        Presence::File
     }
 }
 
