@@ -48,6 +48,12 @@ pub enum Event {
         runbook: String,
         /// The variables the run begins with.
         vars: BTreeMap<String, Value>,
+        /// What the environment variables were that must be the same wherever the run is driven.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        environment: BTreeMap<String, String>,
+        /// What there was to be said before it began: the remote was not asked, a script is missing, ….
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        warnings: Vec<String>,
     },
     /// The run is taken up again.
     #[serde(rename = "run.resumed")]
@@ -138,6 +144,9 @@ pub enum Event {
         reason: String,
         /// The same in words.
         message: String,
+        /// Whether it is tried again unasked.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
     /// A step was left out.
     #[serde(rename = "step.skipped")]
@@ -249,6 +258,9 @@ pub enum Event {
         /// Why, where the operator says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// Whether nothing is known of what was done, so that production counts as touched.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        blind: bool,
     },
     /// A step is about to be undone.
     #[serde(rename = "undo.started")]
@@ -263,6 +275,12 @@ pub enum Event {
     UndoDone {
         /// The step: `stage/step`.
         step: String,
+        /// The step whose undo, the same command, did this too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        along_with: Option<String>,
+        /// What a person did, where it was done by hand.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by_hand: Option<String>,
     },
     /// A step could not be undone.
     #[serde(rename = "undo.failed")]

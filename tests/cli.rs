@@ -33,7 +33,13 @@ fn repository() -> TempDir {
 }
 
 fn begin(dir: &Path) -> RunPaths {
-    let first = Event::RunStarted { program: "0".into(), runbook: String::new(), vars: BTreeMap::new() };
+    let first = Event::RunStarted {
+        program: "0".into(),
+        runbook: String::new(),
+        vars: BTreeMap::new(),
+        environment: BTreeMap::new(),
+        warnings: vec![],
+    };
     let store = Store::under(&dir.join(".git"));
     store.begin(&SystemClock, "1234", ("ada", "db1"), ("", first)).unwrap()
 }

@@ -156,7 +156,9 @@ fn an_objection_is_made_in_the_light_of_what_others_wrote_and_nothing_is_written
     let path = with_notes(dir.path(), 1);
     let (mut ada, _) = Journal::open(&path, author("ada")).unwrap();
     let (mut bob, _) = Journal::open(&path, author("bob")).unwrap();
-    bob.append(&SystemClock, Event::RollbackStarted { to: "v1".into(), reason: None }, allow).unwrap().unwrap();
+    bob.append(&SystemClock, Event::RollbackStarted { to: "v1".into(), reason: None, blind: false }, allow)
+        .unwrap()
+        .unwrap();
     let verdict =
         ada.append(&SystemClock, note("forward"), |news, _| if news.is_empty() { Ok(()) } else { Err("closed") });
     assert_eq!(verdict.unwrap(), Err("closed"));

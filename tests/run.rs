@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use hotfix::clock::Timestamp;
 use hotfix::event::{Event, Record};
 use hotfix::operator::{Answer, Purpose};
-use hotfix::run::{Next, Outline, Phase, Reach, Repeat, Run, StageOutline, Status, StepOutline, Trigger, Undo};
+use hotfix::run::{
+    Courses, Next, Outline, Phase, Reach, Repeat, Run, StageOutline, Status, StepOutline, Trigger, Undo,
+};
 
 fn step(key: &str, reach: Reach, undo: Undo) -> StepOutline {
-    StepOutline { key: key.into(), reach, undo, repeat: Repeat::Once }
+    let course = if key.starts_with("rollback/") { Courses::Both } else { Courses::Forward };
+    StepOutline { key: key.into(), reach, undo, repeat: Repeat::Once, course, group: None }
 }
 
 fn outline() -> Outline {
@@ -33,6 +36,10 @@ fn outline() -> Outline {
     Outline { stages }
 }
 
+fn undone(step: String) -> Event {
+    Event::UndoDone { step, along_with: None, by_hand: None }
+}
+
 /// Drives a run as an engine would, keeping the records and counting what was run.
 struct Driver {
     run: Run,
@@ -44,7 +51,13 @@ struct Driver {
 impl Driver {
     fn new() -> Self {
         let mut driver = Self { run: Run::new(outline()), records: vec![], calls: BTreeMap::new(), fail_once: None };
-        driver.commit(Event::RunStarted { program: "0".into(), runbook: String::new(), vars: BTreeMap::new() });
+        driver.commit(Event::RunStarted {
+            program: "0".into(),
+            runbook: String::new(),
+            vars: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            warnings: vec![],
+        });
         driver
     }
 
@@ -71,7 +84,7 @@ impl Driver {
         *self.calls.entry(step.clone()).or_default() += 1;
         let (reason, message) = ("exit".into(), "1".into());
         if self.fail_once.take_if(|fail| *fail == step).is_some() {
-            self.commit(Event::StepFailed { step, attempt, reason, message });
+            self.commit(Event::StepFailed { step, attempt, reason, message, again: false });
         } else {
             self.commit(Event::StepDone { step, attempt, result, set });
         }
@@ -88,19 +101,19 @@ impl Driver {
                 Next::Unknown(step) => self.commit(Event::StepDoneByHand { step, note: None }),
                 Next::Undo(step) => {
                     self.commit(Event::UndoStarted { step: step.clone(), what: String::new() });
-                    self.commit(Event::UndoDone { step });
+                    self.commit(undone(step));
                 }
-                Next::UndoUnknown(step) => self.commit(Event::UndoDone { step }),
+                Next::UndoUnknown(step) => self.commit(undone(step)),
                 Next::RolledBack => self.commit(Event::RunRolledBack { to: "v1.2.3".into() }),
                 Next::Finish => self.commit(Event::RunFinished {}),
-                Next::Over => return,
+                Next::Turn { .. } | Next::Incomplete | Next::Over => return,
             }
         }
         panic!("it does not come to an end: {:?}", self.run.next());
     }
 
     fn roll_back(&mut self) {
-        self.commit(Event::RollbackStarted { to: "v1.2.3".into(), reason: None });
+        self.commit(Event::RollbackStarted { to: "v1.2.3".into(), reason: None, blind: false });
     }
 
     fn undone(&self) -> Vec<&str> {
@@ -224,7 +237,7 @@ fn what_may_not_follow_is_refused() {
     };
     assert!(!may(&driver, started("test/unit", 1)), "its stage is not open");
     assert!(!may(&driver, Event::RunFinished {}), "nothing has been done");
-    assert!(!may(&driver, Event::UndoDone { step: "deploy/blue".into() }), "no rollback is under way");
+    assert!(!may(&driver, undone("deploy/blue".into())), "no rollback is under way");
     driver.commit(Event::StageStarted { stage: "test".into() });
     assert!(!may(&driver, started("deploy/switch", 1)), "out of turn");
     assert!(!may(&driver, started("test/unit", 2)), "there was no first attempt");
@@ -258,7 +271,13 @@ fn a_step_that_always_runs_runs_again_on_resume_and_the_rest_does_not() {
     let mut outline = outline();
     outline.stages[0].steps[0].repeat = Repeat::EveryResume;
     let mut driver = Driver { run: Run::new(outline), records: vec![], calls: BTreeMap::new(), fail_once: None };
-    driver.commit(Event::RunStarted { program: "0".into(), runbook: String::new(), vars: BTreeMap::new() });
+    driver.commit(Event::RunStarted {
+        program: "0".into(),
+        runbook: String::new(),
+        vars: BTreeMap::new(),
+        environment: BTreeMap::new(),
+        warnings: vec![],
+    });
     while driver.run.next() != Next::OpenStage("staging".into()) {
         match driver.run.next() {
             Next::OpenStage(stage) => driver.commit(Event::StageStarted { stage }),

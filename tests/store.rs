@@ -12,7 +12,13 @@ use hotfix::store::{Holder, RunPaths, Store, StoreError};
 
 fn begin(store: &Store, issue: &str) -> Result<RunPaths, StoreError> {
     let clock = FakeClock::at(Timestamp::from_millis(1_763_870_220_000));
-    let first = Event::RunStarted { program: "0".into(), runbook: "name: x\n".into(), vars: BTreeMap::new() };
+    let first = Event::RunStarted {
+        program: "0".into(),
+        runbook: "name: x\n".into(),
+        vars: BTreeMap::new(),
+        environment: BTreeMap::new(),
+        warnings: vec![],
+    };
     store.begin(&clock, issue, ("ada", "db1"), ("name: x\n", first))
 }
 

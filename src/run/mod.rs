@@ -9,12 +9,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::event::{Event, Record};
-use crate::operator::Purpose;
+use crate::clock::Timestamp;
+use crate::operator::Answer;
 
+mod fold;
+mod legality;
 mod outline;
 
-pub use outline::{Outline, Reach, Repeat, StageOutline, StepOutline, Trigger, Undo};
+pub use legality::Illegal;
+pub use outline::{Courses, Outline, Reach, Repeat, StageOutline, StepOutline, Trigger, Undo, plain};
 
 /// Where a step stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub enum Status {
     Failed,
     /// It was left out.
     Skipped,
+    /// It failed while production was taken back, and was left so.
+    Left,
 }
 
 /// What the records tell of one step.
@@ -41,11 +46,29 @@ pub struct StepState {
     pub status: Status,
     /// How often it has begun.
     pub attempts: u32,
+    /// How often it has begun since a person last decided about it.
+    pub tries: u32,
     /// The `seq` of the first time it began; what has once begun is undone in a rollback.
     pub began: Option<u64>,
+    /// When it began, the last time.
+    pub began_at: Option<Timestamp>,
+    /// Why it failed, the last time.
+    pub failure: Option<Failure>,
     /// How many answers it has used up; an answer that came to nothing, because the run was cut off behind it, is not counted.
     pub answers: usize,
+    /// The questions of the step itself that were answered since it last ended, with the answers. A step that was cut off
+    /// does not ask them again.
+    pub given: Vec<(String, Answer)>,
     pending: usize,
+}
+
+/// Why a step failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// In words.
+    pub message: String,
+    /// Whether it is tried again unasked.
+    pub again: bool,
 }
 
 /// Which way the run goes.
@@ -85,6 +108,13 @@ pub enum Next {
     OpenStage(String),
     /// This step begins.
     Step(String),
+    /// Every step of this turn of a group has ended: the group is over, or another turn begins.
+    Turn {
+        /// The group.
+        group: String,
+        /// The turn that has ended, from 1.
+        turn: u32,
+    },
     /// This step failed: run it again unasked if it has retries left, else ask.
     Decide(String),
     /// This step began and its end is unknown.
@@ -97,18 +127,12 @@ pub enum Next {
     UndoUnknown(String),
     /// Production is back.
     RolledBack,
+    /// Production is not known to be back, and nothing is left to try.
+    Incomplete,
     /// All is done.
     Finish,
     /// The run is over.
     Over,
-}
-
-/// Why a record may not follow.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{event}` cannot follow: {why}")]
-pub struct Illegal {
-    event: &'static str,
-    why: String,
 }
 
 /// A run, as its records tell it.
@@ -120,6 +144,8 @@ pub struct Run {
     steps: BTreeMap<String, StepState>,
     undone: BTreeMap<String, UndoStatus>,
     vars: BTreeMap<String, Value>,
+    began: Option<Timestamp>,
+    blind: bool,
     records: u64,
 }
 
@@ -134,7 +160,13 @@ impl Run {
     #[must_use]
     pub fn new(outline: Outline) -> Self {
         let (stages, steps, undone, vars) = Default::default();
-        Self { outline, phase: Phase::Unborn, stages, steps, undone, vars, records: 0 }
+        Self { outline, phase: Phase::Unborn, stages, steps, undone, vars, began: None, blind: false, records: 0 }
+    }
+
+    /// What decides the order of its steps.
+    #[must_use]
+    pub fn outline(&self) -> &Outline {
+        &self.outline
     }
 
     /// Which way it goes.
@@ -143,10 +175,28 @@ impl Run {
         self.phase
     }
 
+    /// When its first record was written.
+    #[must_use]
+    pub fn began(&self) -> Option<Timestamp> {
+        self.began
+    }
+
     /// What the records tell of the step `key`.
     #[must_use]
     pub fn step(&self, key: &str) -> StepState {
         self.steps.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Every step that the records tell of, by its key.
+    #[must_use]
+    pub fn steps(&self) -> &BTreeMap<String, StepState> {
+        &self.steps
+    }
+
+    /// Where the undo of the step `key` stands.
+    #[must_use]
+    pub fn undo(&self, key: &str) -> Option<UndoStatus> {
+        self.undone.get(key).copied()
     }
 
     /// The variables that the run began with and its steps gave.
@@ -155,34 +205,41 @@ impl Run {
         &self.vars
     }
 
-    /// Whether a step that affects production has begun.
+    /// How many answers each step has used up.
+    #[must_use]
+    pub fn answers_used(&self) -> BTreeMap<String, usize> {
+        self.steps.iter().map(|(key, state)| (key.clone(), state.answers)).collect()
+    }
+
+    /// Whether a step that affects production has begun, or may have.
     #[must_use]
     pub fn touched_production(&self) -> bool {
-        self.outlines().any(|step| step.reach == Reach::Production && self.step(&step.key).began.is_some())
+        self.blind || self.began_steps().any(|(_, step, _)| step.reach == Reach::Production)
     }
 
-    /// Whether an undo has restored production.
+    /// Whether the undos have restored production.
     #[must_use]
     pub fn restored(&self) -> bool {
-        let production = self.outlines().filter(|step| step.reach == Reach::Production);
-        production.into_iter().any(|step| self.undone.get(&step.key) == Some(&UndoStatus::Done))
+        let production = self.began_steps().filter(|(_, step, _)| step.reach == Reach::Production);
+        let mut ends = production.filter_map(|(key, ..)| self.undone.get(key)).peekable();
+        ends.peek().is_some() && ends.all(|end| *end == UndoStatus::Done)
     }
 
-    /// The steps whose undo failed and was left.
+    /// The steps whose undo failed and was left, and those of the rollback's own stage.
     #[must_use]
     pub fn left(&self) -> Vec<&str> {
-        let failed = self.undone.iter().filter(|(_, status)| **status == UndoStatus::Failed);
-        failed.map(|(key, _)| key.as_str()).collect()
+        let failed = self.undone.iter().filter(|(_, status)| **status == UndoStatus::Failed).map(|(key, _)| key);
+        let left = self.steps.iter().filter(|(_, state)| state.status == Status::Left).map(|(key, _)| key);
+        failed.chain(left).map(String::as_str).collect()
     }
 
     /// What a rollback would undo, in its order: steps that began and have an undo, those that affect production first, the
     /// last begun first. A step that failed or was cut off counts: its effect is unknown.
     #[must_use]
     pub fn undo_plan(&self) -> Vec<&str> {
-        let began = self.outlines().filter(|step| step.undo == Undo::Given);
-        let mut plan: Vec<_> = began.filter_map(|step| Some((step, self.steps.get(&step.key)?.began?))).collect();
-        plan.sort_by_key(|(step, seq)| (step.reach != Reach::Production, std::cmp::Reverse(*seq)));
-        plan.into_iter().map(|(step, _)| step.key.as_str()).collect()
+        let mut plan: Vec<_> = self.began_steps().filter(|(_, step, _)| step.undo == Undo::Given).collect();
+        plan.sort_by_key(|(_, step, seq)| (step.reach != Reach::Production, std::cmp::Reverse(*seq)));
+        plan.into_iter().map(|(key, ..)| key).collect()
     }
 
     /// What comes next.
@@ -192,8 +249,15 @@ impl Run {
             Phase::Unborn | Phase::Finished | Phase::Declined | Phase::Aborted => Next::Over,
             Phase::Forward => self.walk(&self.outline.stages).unwrap_or(Next::Finish),
             Phase::RolledBack => self.walk(self.behind_trigger()).unwrap_or(Next::Finish),
-            Phase::Back => self.next_undo().or_else(|| self.walk_trigger()).unwrap_or(Next::RolledBack),
+            Phase::Back => self.next_undo().or_else(|| self.walk_trigger()).unwrap_or_else(|| self.end_of_rollback()),
         }
+    }
+
+    /// The key of the first step of the turn `turn` of the group `group`.
+    #[must_use]
+    pub fn first_of_turn(&self, group: &str, turn: u32) -> Option<String> {
+        let inner = self.outline.step(group)?.group.as_ref()?;
+        inner.iter().find(|step| self.on_course(step)).map(|step| instance(group, step, turn))
     }
 
     fn next_undo(&self) -> Option<Next> {
@@ -209,16 +273,20 @@ impl Run {
         self.walk(&self.outline.stages[at..=at])
     }
 
+    /// Production is back where the rollback's own stage says so, or else where no undo of production failed.
+    fn end_of_rollback(&self) -> Next {
+        let not_validated = self.steps.values().any(|state| state.status == Status::Left);
+        let mut failed = self.undone.iter().filter(|(_, status)| **status == UndoStatus::Failed);
+        let production = |key: &str| self.outline.step(key).is_some_and(|step| step.reach == Reach::Production);
+        let not_restored = self.trigger_at().is_none() && failed.any(|(key, _)| production(key));
+        if not_validated || not_restored { Next::Incomplete } else { Next::RolledBack }
+    }
+
     fn walk(&self, stages: &[StageOutline]) -> Option<Next> {
-        let open = |stage: &StageOutline| self.stages.get(&stage.id).copied();
-        stages.iter().find_map(|stage| {
-            let next = stage.steps.iter().find_map(|step| match self.step(&step.key).status {
-                Status::Pending => Some(Next::Step(step.key.clone())),
-                Status::Started => Some(Next::Unknown(step.key.clone())),
-                Status::Failed => Some(Next::Decide(step.key.clone())),
-                Status::Done | Status::DoneByHand | Status::Skipped => None,
-            });
-            match (open(stage), next) {
+        let passable = stages.iter().filter(|stage| stage.steps.iter().any(|step| self.on_course(step)));
+        passable.into_iter().find_map(|stage| {
+            let next = self.walk_steps(&stage.steps, |step| step.key.clone());
+            match (self.stages.get(&stage.id), next) {
                 (None, _) => Some(Next::OpenStage(stage.id.clone())),
                 (Some(_), Some(next)) => Some(next),
                 (Some(StageStatus::Open), None) => Some(Next::CloseStage(stage.id.clone())),
@@ -227,8 +295,44 @@ impl Run {
         })
     }
 
-    fn outlines(&self) -> impl Iterator<Item = &StepOutline> {
-        self.outline.stages.iter().flat_map(|stage| &stage.steps)
+    fn walk_steps(&self, steps: &[StepOutline], key: impl Fn(&StepOutline) -> String) -> Option<Next> {
+        steps.iter().filter(|step| self.on_course(step)).find_map(|step| {
+            let key = key(step);
+            match (self.steps.get(&key).map(|state| state.status).unwrap_or_default(), &step.group) {
+                (Status::Pending, _) => Some(Next::Step(key)),
+                (Status::Started, None) => Some(Next::Unknown(key)),
+                (Status::Started, Some(inner)) => Some(self.inside(key, inner)),
+                (Status::Failed, _) => Some(Next::Decide(key)),
+                (Status::Done | Status::DoneByHand | Status::Skipped | Status::Left, _) => None,
+            }
+        })
+    }
+
+    fn inside(&self, group: String, inner: &[StepOutline]) -> Next {
+        let begun = |turn: &u32| {
+            let mut states = inner.iter().filter_map(|step| self.steps.get(&instance(&group, step, *turn)));
+            states.any(|state| state.status != Status::Pending)
+        };
+        let turn = (1..).take_while(begun).last().unwrap_or(1);
+        let next = self.walk_steps(inner, |step| instance(&group, step, turn));
+        next.unwrap_or(Next::Turn { group, turn })
+    }
+
+    fn on_course(&self, step: &StepOutline) -> bool {
+        match self.phase {
+            Phase::Back | Phase::RolledBack => step.course != Courses::Forward,
+            _ => step.course != Courses::Back,
+        }
+    }
+
+    /// The steps before the rollback's own stage that have begun, with the `seq` at which they first did.
+    fn began_steps(&self) -> impl Iterator<Item = (&str, &StepOutline, u64)> {
+        let own = self.trigger_at().map(|at| format!("{}/", self.outline.stages[at].id));
+        let outside = move |key: &str| own.as_ref().is_none_or(|own| !key.starts_with(own.as_str()));
+        self.steps.iter().filter_map(move |(key, state)| {
+            let began = state.began.filter(|_| outside(key))?;
+            Some((key.as_str(), self.outline.step(key)?, began))
+        })
     }
 
     fn trigger_at(&self) -> Option<usize> {
@@ -238,150 +342,9 @@ impl Run {
     fn behind_trigger(&self) -> &[StageOutline] {
         self.trigger_at().map_or(&[], |at| &self.outline.stages[at + 1..])
     }
+}
 
-    /// Whether `event` may be the next record. The one place that decides it.
-    ///
-    /// # Errors
-    /// [`Illegal`], which says why not.
-    pub fn may(&self, event: &Event) -> Result<(), Illegal> {
-        let active = matches!(self.phase, Phase::Forward | Phase::Back | Phase::RolledBack);
-        let next = self.next();
-        let rule = |event: &'static str, allowed, why: &str| {
-            let why = why.to_owned();
-            if allowed { Ok(()) } else { Err(Illegal { event, why }) }
-        };
-        let is = |key: &str, status| self.step(key).status == status;
-        match event {
-            Event::RunStarted { .. } => rule("run.started", self.records == 0, "a run starts once"),
-            _ if self.records == 0 => rule("any other record", false, "the run has not started"),
-            Event::NoteAdded { .. } => Ok(()),
-            Event::RollbackStarted { .. } => {
-                rule("rollback.started", self.phase != Phase::Declined, "the run was declined before anything began")
-            }
-            _ if !active => rule("any other record", false, "the run is over"),
-            Event::RunFinished {} => rule("run.finished", next == Next::Finish, "something is left to do"),
-            Event::RunRolledBack { .. } => {
-                rule("run.rolled_back", self.phase == Phase::Back && next == Next::RolledBack, "production is not back")
-            }
-            Event::RunDeclined { .. } => {
-                let allowed = self.phase == Phase::Forward && !self.touched_production();
-                rule("run.declined", allowed, "production has been touched")
-            }
-            Event::StageStarted { stage } => {
-                rule("stage.started", next == Next::OpenStage(stage.clone()), "it is not this stage's turn")
-            }
-            Event::StageFinished { stage } => {
-                rule("stage.finished", next == Next::CloseStage(stage.clone()), "it has steps that have not ended")
-            }
-            Event::StepStarted { step, attempt, .. } => {
-                let turn = [Next::Step(step.clone()), Next::Decide(step.clone())].contains(&next);
-                let allowed = turn && *attempt == self.step(step).attempts + 1;
-                rule("step.started", allowed, "it is not this step's turn")
-            }
-            Event::StepDone { step, attempt, .. } | Event::StepFailed { step, attempt, .. } => {
-                let allowed = is(step, Status::Started) && *attempt == self.step(step).attempts;
-                rule("the end of a step", allowed, "this attempt has not begun, or has ended")
-            }
-            Event::StepInterrupted { step, .. } => {
-                rule("step.interrupted", is(step, Status::Started), "the step is not under way")
-            }
-            Event::StepDoneByHand { step, .. } | Event::StepSkipped { step, .. } => {
-                let turn = [Next::Step(step.clone()), Next::Decide(step.clone()), Next::Unknown(step.clone())];
-                rule("going past a step", turn.contains(&next), "it is not this step's turn")
-            }
-            Event::UndoStarted { step, .. } | Event::UndoDone { step } | Event::UndoFailed { step, .. } => {
-                let allowed = self.phase == Phase::Back && self.undo_plan().contains(&step.as_str());
-                rule("an undo", allowed, "no rollback is under way, or the step has nothing to undo")
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes in a record that was written. That it may follow was decided before it was written.
-    pub fn apply(&mut self, record: &Record) {
-        self.records += 1;
-        match &record.event {
-            Event::RunStarted { vars, .. } => {
-                self.phase = Phase::Forward;
-                self.vars.clone_from(vars);
-            }
-            Event::RunResumed {} => self.repeat_what_always_runs(),
-            Event::RunFinished {} => self.phase = Phase::Finished,
-            Event::RunDeclined { .. } => self.phase = Phase::Declined,
-            Event::RunAborted { .. } => self.phase = Phase::Aborted,
-            Event::RunRolledBack { .. } => self.phase = Phase::RolledBack,
-            Event::StageStarted { stage } => self.set_stage(stage, StageStatus::Open),
-            Event::StageFinished { stage } => self.set_stage(stage, StageStatus::Closed),
-            Event::StepStarted { step, attempt, .. } => {
-                let state = self.end(step, Status::Started);
-                state.attempts = *attempt;
-                state.began.get_or_insert(record.seq);
-            }
-            Event::StepDone { step, set, .. } => {
-                self.end(step, Status::Done);
-                self.vars.extend(set.clone());
-            }
-            Event::StepDoneByHand { step, .. } => {
-                self.end(step, Status::DoneByHand).began.get_or_insert(record.seq);
-            }
-            Event::StepFailed { step, .. } => _ = self.end(step, Status::Failed),
-            Event::StepSkipped { step, .. } => _ = self.end(step, Status::Skipped),
-            Event::StepInterrupted { step, .. } => self.steps.entry(step.clone()).or_default().status = Status::Pending,
-            Event::PromptAnswered { step, purpose, .. } => self.answered(step, *purpose),
-            Event::RollbackStarted { .. } => self.turn_back(),
-            Event::UndoStarted { step, .. } => self.set_undo(step, UndoStatus::Started),
-            Event::UndoDone { step } => self.set_undo(step, UndoStatus::Done),
-            Event::UndoFailed { step, .. } => self.set_undo(step, UndoStatus::Failed),
-            _ => {}
-        }
-    }
-
-    fn answered(&mut self, step: &str, purpose: Purpose) {
-        let state = self.steps.entry(step.to_owned()).or_default();
-        match purpose {
-            Purpose::Step => state.answers += 1,
-            _ => state.pending += 1,
-        }
-    }
-
-    /// What an answer led to is on the record: it counts.
-    fn end(&mut self, step: &str, status: Status) -> &mut StepState {
-        let state = self.steps.entry(step.to_owned()).or_default();
-        state.status = status;
-        state.answers += std::mem::take(&mut state.pending);
-        state
-    }
-
-    fn set_stage(&mut self, stage: &str, status: StageStatus) {
-        self.stages.insert(stage.to_owned(), status);
-    }
-
-    fn set_undo(&mut self, step: &str, status: UndoStatus) {
-        self.undone.insert(step.to_owned(), status);
-    }
-
-    fn repeat_what_always_runs(&mut self) {
-        let steps = self.outline.stages.iter().flat_map(|stage| &stage.steps);
-        for step in steps.filter(|step| step.repeat == Repeat::EveryResume) {
-            if let Some(state) = self.steps.get_mut(&step.key).filter(|state| state.status == Status::Done) {
-                state.status = Status::Pending;
-            }
-        }
-        // An answer that came to nothing is asked for again.
-        self.steps.values_mut().for_each(|state| state.pending = 0);
-    }
-
-    /// Forward is closed: the rollback's stage and those behind it begin afresh, and so does every undo that was left.
-    fn turn_back(&mut self) {
-        self.phase = Phase::Back;
-        self.undone.retain(|_, status| *status == UndoStatus::Done);
-        for stage in &self.outline.stages[self.trigger_at().unwrap_or(self.outline.stages.len())..] {
-            self.stages.remove(&stage.id);
-            for step in &stage.steps {
-                if let Some(state) = self.steps.get_mut(&step.key) {
-                    state.status = Status::Pending;
-                }
-            }
-        }
-    }
+/// The key of a step in one turn of its group.
+fn instance(group: &str, step: &StepOutline, turn: u32) -> String {
+    format!("{group}/{}.{turn}", step.id())
 }

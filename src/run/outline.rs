@@ -1,5 +1,7 @@
 //! What of a runbook decides the order of things, and nothing else of it.
 
+use crate::runbook::{self, Affects, Body, Runbook, Stage, Step};
+
 /// What of a runbook decides the order of things.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
@@ -30,7 +32,7 @@ pub enum Trigger {
 /// A step of an [`Outline`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepOutline {
-    /// `stage/step`.
+    /// `stage/step`, and `stage/group/step` inside a group.
     pub key: String,
     /// What it touches.
     pub reach: Reach,
@@ -38,6 +40,10 @@ pub struct StepOutline {
     pub undo: Undo,
     /// Whether it runs again on every resume.
     pub repeat: Repeat,
+    /// On which ways it is done.
+    pub course: Courses,
+    /// The steps inside it, where it is a group.
+    pub group: Option<Vec<StepOutline>>,
 }
 
 /// What a step touches.
@@ -65,4 +71,112 @@ pub enum Repeat {
     Once,
     /// Again on every resume (`always`).
     EveryResume,
+}
+
+/// On which ways a step is done.
+///
+/// # Why
+/// Nothing of a runbook runs on the way back unless it was meant for it: only the stage that a rollback ends in, and behind
+/// it the steps whose condition, or whose stage's, names `direction`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Courses {
+    /// Only on the way forward.
+    Forward,
+    /// Only on the way back.
+    Back,
+    /// On both.
+    Both,
+}
+
+impl Outline {
+    /// The outline of `runbook`.
+    #[must_use]
+    pub fn of(runbook: &Runbook) -> Self {
+        let at = runbook.stages.iter().position(|stage| stage.trigger == Some(runbook::Trigger::Rollback));
+        let stages = runbook.stages.iter().enumerate();
+        Self { stages: stages.map(|(place, stage)| stage_outline(stage, place, at)).collect() }
+    }
+
+    /// The step `key`, which may be a repetition's (`stage/group/step.2`).
+    #[must_use]
+    pub fn step(&self, key: &str) -> Option<&StepOutline> {
+        let key = plain(key);
+        let stage = self.stages.iter().find(|stage| key.split('/').next() == Some(&stage.id))?;
+        let mut found = stage.steps.iter().find(|step| inside(&key, &step.key))?;
+        while found.key != key {
+            found = found.group.as_ref()?.iter().find(|step| inside(&key, &step.key))?;
+        }
+        Some(found)
+    }
+
+    /// The key of every step, groups and the steps inside them included.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        fn add(steps: &[StepOutline], keys: &mut Vec<String>) {
+            for step in steps {
+                keys.push(step.key.clone());
+                add(step.group.as_deref().unwrap_or_default(), keys);
+            }
+        }
+        let mut keys = Vec::new();
+        self.stages.iter().for_each(|stage| add(&stage.steps, &mut keys));
+        keys
+    }
+}
+
+impl StepOutline {
+    /// Its own id, without those around it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.key.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// A key without the numbers of repetitions: `a/b.2/c.1` is `a/b/c`.
+#[must_use]
+pub fn plain(key: &str) -> String {
+    let part = |part: &str| match part.rsplit_once('.') {
+        Some((name, number)) if number.parse::<u32>().is_ok() => name.to_owned(),
+        _ => part.to_owned(),
+    };
+    key.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+fn inside(key: &str, outer: &str) -> bool {
+    key.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn stage_outline(stage: &Stage, place: usize, trigger: Option<usize>) -> StageOutline {
+    let names = |when: &Option<crate::template::Condition>| {
+        when.as_ref().and_then(|when| when.names().ok()).is_some_and(|names| names.contains("direction"))
+    };
+    let course = |step: &Step| {
+        let names = names(&stage.when) || names(&step.when);
+        match trigger {
+            Some(at) if place == at => {
+                if names {
+                    Courses::Both
+                } else {
+                    Courses::Back
+                }
+            }
+            Some(at) if place > at && names => Courses::Both,
+            _ => Courses::Forward,
+        }
+    };
+    let steps = stage.steps.iter().map(|step| step_outline(step, &stage.id, course(step), Reach::Elsewhere)).collect();
+    let kind = if trigger == Some(place) { Trigger::Rollback } else { Trigger::Forward };
+    StageOutline { id: stage.id.clone(), trigger: kind, steps }
+}
+
+fn step_outline(step: &Step, around: &str, course: Courses, reach: Reach) -> StepOutline {
+    let key = format!("{around}/{}", step.id);
+    let reach = if step.affects == Some(Affects::Production) { Reach::Production } else { reach };
+    let group = match &step.body {
+        Body::Action(_) => None,
+        Body::Group(group) => Some(group.steps.iter().map(|inner| step_outline(inner, &key, course, reach)).collect()),
+    };
+    let undo = if step.undo.is_some() { Undo::Given } else { Undo::None };
+    let repeat = if step.always { Repeat::EveryResume } else { Repeat::Once };
+    StepOutline { key, reach, undo, repeat, course, group }
 }

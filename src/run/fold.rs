@@ -1,0 +1,141 @@
+//! How a record changes the run.
+
+use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, UndoStatus, plain};
+use crate::event::{Event, Record};
+use crate::operator::{Answer, Purpose};
+
+impl Run {
+    /// Takes in a record that was written. That it may follow was decided before it was written.
+    pub fn apply(&mut self, record: &Record) {
+        self.records += 1;
+        match &record.event {
+            Event::RunStarted { vars, .. } => {
+                self.phase = Phase::Forward;
+                self.began = Some(record.at);
+                self.vars.clone_from(vars);
+            }
+            Event::RunResumed {} => self.resumed(),
+            Event::RunFinished {} => self.phase = Phase::Finished,
+            Event::RunDeclined { .. } => self.phase = Phase::Declined,
+            Event::RunAborted { .. } => self.phase = Phase::Aborted,
+            Event::RunRolledBack { .. } => self.phase = Phase::RolledBack,
+            Event::StageStarted { stage } => self.set_stage(stage, StageStatus::Open),
+            Event::StageFinished { stage } => self.set_stage(stage, StageStatus::Closed),
+            Event::PromptAnswered { step, purpose, question, answer } => {
+                self.answered(step, *purpose, (question, answer));
+            }
+            Event::RollbackStarted { to, blind, .. } => {
+                self.blind |= blind;
+                self.vars.insert("rollback_to".to_owned(), to.clone().into());
+                self.turn_back();
+            }
+            Event::UndoStarted { step, .. } => self.set_undo(step, UndoStatus::Started),
+            Event::UndoDone { step, .. } => self.set_undo(step, UndoStatus::Done),
+            Event::UndoFailed { step, .. } if self.is_own_step_of_rollback(step) => _ = self.end(step, Status::Left),
+            Event::UndoFailed { step, .. } => self.set_undo(step, UndoStatus::Failed),
+            _ => self.apply_step(record),
+        }
+    }
+
+    fn apply_step(&mut self, record: &Record) {
+        match &record.event {
+            Event::StepStarted { step, attempt, .. } => {
+                let state = self.settle(step);
+                state.status = Status::Started;
+                state.attempts = *attempt;
+                state.tries += 1;
+                state.began.get_or_insert(record.seq);
+                state.began_at = Some(record.at);
+            }
+            Event::StepDone { step, set, .. } => {
+                self.end(step, Status::Done);
+                self.vars.extend(set.clone());
+            }
+            Event::StepDoneByHand { step, .. } => {
+                self.end(step, Status::DoneByHand).began.get_or_insert(record.seq);
+            }
+            Event::StepFailed { step, message, again, .. } => {
+                let failure = Failure { message: message.clone(), again: *again };
+                self.end(step, Status::Failed).failure = Some(failure);
+            }
+            Event::StepSkipped { step, .. } => _ = self.end(step, Status::Skipped),
+            Event::StepInterrupted { step, .. } => self.settle(step).status = Status::Pending,
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, step: &str, purpose: Purpose, (question, answer): (&str, &Answer)) {
+        let state = self.steps.entry(step.to_owned()).or_default();
+        match purpose {
+            Purpose::Step | Purpose::Difference => {
+                state.answers += 1;
+                state.given.push((question.to_owned(), answer.clone()));
+            }
+            Purpose::Rollback | Purpose::Aftermath | Purpose::Command | Purpose::Reason => state.answers += 1,
+            Purpose::Production => state.pending += 1,
+            Purpose::Failure | Purpose::Unknown | Purpose::Undo => {
+                state.pending += 1;
+                state.tries = 0;
+            }
+        }
+    }
+
+    /// What an answer led to is on the record: it counts.
+    fn settle(&mut self, step: &str) -> &mut StepState {
+        let state = self.steps.entry(step.to_owned()).or_default();
+        state.answers += std::mem::take(&mut state.pending);
+        state
+    }
+
+    fn end(&mut self, step: &str, status: Status) -> &mut StepState {
+        let state = self.settle(step);
+        state.status = status;
+        state.given.clear();
+        state
+    }
+
+    fn set_stage(&mut self, stage: &str, status: StageStatus) {
+        self.stages.insert(stage.to_owned(), status);
+    }
+
+    fn set_undo(&mut self, step: &str, status: UndoStatus) {
+        self.settle(step);
+        self.undone.insert(step.to_owned(), status);
+    }
+
+    fn resumed(&mut self) {
+        for (key, state) in &mut self.steps {
+            // An answer that came to nothing is asked for again.
+            state.pending = 0;
+            let always = self.outline.step(&plain(key)).is_some_and(|step| step.repeat == Repeat::EveryResume);
+            if always && state.status == Status::Done {
+                state.status = Status::Pending;
+            }
+        }
+        if self.phase == Phase::Back {
+            self.try_again_what_was_left();
+        }
+    }
+
+    fn try_again_what_was_left(&mut self) {
+        self.undone.retain(|_, status| *status != UndoStatus::Failed);
+        for state in self.steps.values_mut().filter(|state| state.status == Status::Left) {
+            state.status = Status::Pending;
+        }
+    }
+
+    /// Forward is closed: the rollback's stage and those behind it begin afresh, and so does every undo that was left.
+    fn turn_back(&mut self) {
+        self.phase = Phase::Back;
+        self.undone.retain(|_, status| *status == UndoStatus::Done);
+        for stage in &self.outline.stages[self.trigger_at().unwrap_or(self.outline.stages.len())..] {
+            self.stages.remove(&stage.id);
+            let inside = format!("{}/", stage.id);
+            for (_, state) in self.steps.iter_mut().filter(|(key, _)| key.starts_with(&inside)) {
+                state.status = Status::Pending;
+                state.tries = 0;
+                state.given.clear();
+            }
+        }
+    }
+}
