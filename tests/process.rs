@@ -49,7 +49,7 @@ fn captured(spec: &Spec) -> Captured {
 }
 
 fn job(spec: Spec, dir: &Path) -> Job {
-    Job { spec, secrets: Vec::new(), output: dir.join("output.log"), status: dir.join("status") }
+    Job { spec, secrets: Vec::new(), output: dir.join("output.log"), stdout: None, status: dir.join("status") }
 }
 
 async fn finish(running: &mut Running) -> (String, Progress) {

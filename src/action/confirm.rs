@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Asked, Context, Done, Kind, Repetition, Stop};
+use crate::clock::LocalFuture;
+use crate::operator::{Answer, Form};
 use crate::template::Template;
+use crate::vars::Values;
 
 /// What a `confirm` step asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,4 +38,59 @@ pub enum OnNo {
     Rollback,
     /// The run goes on, and knows the answer.
     Continue,
+}
+
+impl Confirm {
+    fn question(&self, values: &Values) -> Result<(String, Form), String> {
+        let form = match &self.typed {
+            Some(text) => Form::Typed { expected: text.render(values)? },
+            None => Form::Confirm,
+        };
+        Ok((self.prompt.render(values)?, form))
+    }
+}
+
+impl Kind for Confirm {
+    fn describe(&self, values: &Values) -> Result<String, String> {
+        Ok(match self.question(values)? {
+            (prompt, Form::Typed { expected }) => format!("{prompt} (type {expected})"),
+            (prompt, _) => format!("{prompt} (yes | no: {})", self.no.word()),
+        })
+    }
+
+    fn perform<'a>(&'a self, ctx: &'a Context<'a>) -> LocalFuture<'a, Result<Done, Stop>> {
+        Box::pin(async {
+            let (prompt, form) = self.question(ctx.values).map_err(|why| Stop::failed("template", why))?;
+            match ctx.desk.ask(Asked::own(prompt.clone(), form)).await? {
+                Answer::No if self.no == OnNo::Continue => Ok(Done::giving(self.into.as_ref(), false)),
+                Answer::No => Err(Stop::No { does: self.no, prompt }),
+                _ => Ok(Done::giving(self.into.as_ref(), true)),
+            }
+        })
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::Unasked
+    }
+
+    fn gives(&self) -> Option<&str> {
+        self.into.as_deref()
+    }
+
+    fn form(&self, values: &Values) -> Result<Option<Form>, String> {
+        self.question(values).map(|(_, form)| Some(form))
+    }
+}
+
+impl OnNo {
+    /// The word that a runbook has for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Decline => "decline",
+            Self::Rollback => "rollback",
+            Self::Continue => "continue",
+        }
+    }
 }

@@ -2,7 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::context::{render, watched};
+use super::{Asked, Context, Done, Kind, Repetition, Stop};
+use crate::clock::LocalFuture;
+use crate::git::{self, ChangeKind, Outcome, Repository};
+use crate::operator::{Answer, Form, Item, Purpose, Show};
 use crate::template::Template;
+use crate::vars::Values;
+use crate::version::files;
 
 /// What a `git` step does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,4 +46,161 @@ pub enum Git {
     },
     /// Deletes a branch, here and on the remote.
     DeleteBranch(Template),
+}
+
+impl Kind for Git {
+    fn describe(&self, values: &Values) -> Result<String, String> {
+        let of = |template: &Template| template.render(values);
+        let (main, remote) = (values.text("main"), values.text("remote"));
+        Ok(match self {
+            Self::Fetch => format!("git fetch --tags {remote}"),
+            Self::Branch { name, from } => format!("git switch -c {} {}", of(name)?, of(from)?),
+            Self::Bump(version) => format!("set the version {} in the version files", of(version)?),
+            Self::Commit(message) => {
+                format!("git commit\n{}", of(message)?.lines().map(|line| format!("    {line}\n")).collect::<String>())
+            }
+            Self::Tag { name, message: None } => format!("git tag --annotate {}", of(name)?),
+            Self::Tag { name, message: Some(message) } => {
+                format!("git tag --annotate {} --message '{}'", of(name)?, of(message)?.trim())
+            }
+            Self::Push(refs) => {
+                let refs = refs.iter().map(of).collect::<Result<Vec<_>, _>>()?.join(" ");
+                format!("git push --atomic {remote} {refs}")
+            }
+            Self::Merge { branch, into } => {
+                let (branch, into) = (of(branch)?, of(into)?);
+                format!("merge {branch} into {into}, and push {into} to {remote}")
+            }
+            Self::DeleteBranch(branch) => {
+                format!("delete the branch {} here and on {remote}, once {main} has all of it", of(branch)?)
+            }
+        })
+    }
+
+    fn perform<'a>(&'a self, ctx: &'a Context<'a>) -> LocalFuture<'a, Result<Done, Stop>> {
+        Box::pin(async {
+            let what = self.describe(ctx.values).map_err(|why| Stop::failed("template", why))?;
+            ctx.desk.show(Show::Command { text: &what, values: &[], timeout: ctx.settings.timeout });
+            let done = self.act(ctx).await;
+            ctx.desk.show(Show::CommandEnded);
+            done
+        })
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::Unasked
+    }
+}
+
+impl Git {
+    async fn act(&self, ctx: &Context<'_>) -> Result<Done, Stop> {
+        let of = |template: &Template| render(template, ctx.values);
+        let remote = ctx.values.text("remote");
+        let repository = ctx.world.repository.within(ctx.settings.timeout).map_err(refused)?;
+        match self {
+            Self::Fetch => network(ctx, &repository, |it| it.fetch(&remote).map(|()| Outcome::Done)).await,
+            Self::Branch { name, from } => outcome(repository.create_branch(&of(name)?, &of(from)?)),
+            Self::Bump(version) => bump(ctx, &of(version)?),
+            Self::Commit(message) => commit(ctx, &of(message)?).await,
+            Self::Tag { name, message } => {
+                let name = of(name)?;
+                let message = message.as_ref().map_or_else(|| Ok(name.clone()), of)?;
+                let message = format!("{}\n\nHotfix-Audit: {}\n", message.trim_end(), ctx.desk.anchor());
+                outcome(repository.tag(&name, "HEAD", &message))
+            }
+            Self::Push(refs) => {
+                let names = refs.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+                let found = names.iter().map(|name| Ok((kind_of(&repository, name)?, name.as_str())));
+                let found = found.collect::<Result<Vec<_>, git::Error>>().map_err(refused)?;
+                network(ctx, &repository, |it| it.push(&remote, &found)).await
+            }
+            Self::Merge { branch, into } => {
+                let (branch, into) = (of(branch)?, of(into)?);
+                let message = format!("Merge branch '{branch}' into {into}\n\nHotfix-Audit: {}\n", ctx.desk.anchor());
+                let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.as_str());
+                network(ctx, &repository, |it| it.merge(&branch, &into, remote, &message)).await
+            }
+            Self::DeleteBranch(branch) => {
+                let (branch, main) = (of(branch)?, ctx.values.text("main"));
+                let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.as_str());
+                network(ctx, &repository, |it| it.delete_branch(&branch, &main, remote)).await
+            }
+        }
+    }
+}
+
+/// Does something that asks the remote. What wants to break in does so before it begins; git is not left half-way.
+async fn network(
+    ctx: &Context<'_>,
+    repository: &Repository,
+    act: impl FnOnce(&Repository) -> Result<Outcome, git::Error>,
+) -> Result<Done, Stop> {
+    watched(ctx, async { outcome(act(repository)) }).await
+}
+
+fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {
+    match result.map_err(refused)? {
+        Outcome::Done => Ok(Done::default()),
+        Outcome::Already => Ok(Done::with("already", true)),
+    }
+}
+
+fn refused(error: git::Error) -> Stop {
+    Stop::failed("git", error.to_string())
+}
+
+/// A tag where there is one of that name, else a branch.
+fn kind_of(repository: &Repository, name: &str) -> Result<git::Kind, git::Error> {
+    let tag = repository.find(git::Kind::Tag, name)?.is_some();
+    Ok(if tag { git::Kind::Tag } else { git::Kind::Branch })
+}
+
+fn bump(ctx: &Context<'_>, version: &str) -> Result<Done, Stop> {
+    let (mut changed, mut absent) = (Vec::new(), Vec::new());
+    for file in &ctx.world.version_files {
+        let name = render(file, ctx.values)?;
+        let path = ctx.world.repository.work_tree().join(&name);
+        if !path.exists() {
+            ctx.desk.show(Show::Warning(&format!("{name} is not there; no version was set in it")));
+            absent.push(name);
+            continue;
+        }
+        let set = files::set(&path, &ctx.values.text("previous_version"), version);
+        match set.map_err(|error| Stop::failed("version", error.to_string()))? {
+            files::Edit::Changed => ctx.desk.show(Show::Info(&format!("{name}: {version}"))),
+            _ => ctx.desk.show(Show::Info(&format!("{name}: {version} already"))),
+        }
+        changed.push(name);
+    }
+    let mut done = Done::with("files", changed);
+    if !absent.is_empty() {
+        done.result.insert("absent".to_owned(), absent.into());
+    }
+    Ok(done)
+}
+
+/// Commits what git knows and was changed. Files it does not know are asked about, and left out unless they are named.
+async fn commit(ctx: &Context<'_>, message: &str) -> Result<Done, Stop> {
+    let changes = ctx.world.repository.changes().map_err(refused)?;
+    let of = |kind| changes.iter().filter(move |change| change.kind == kind).map(|change| change.path.clone());
+    let mut paths: Vec<String> = of(ChangeKind::Tracked).collect();
+    let unknown: Vec<Item> = of(ChangeKind::Untracked).map(|text| Item { text, optional: true }).collect();
+    if !unknown.is_empty() {
+        let (purpose, form) = (Purpose::Difference, Form::Checklist(unknown));
+        let prompt =
+            "git does not know these files. Tick those that belong in the fix; the others stay out of it.".into();
+        if let Answer::Checked(ticked) = ctx.desk.ask(Asked { purpose, prompt, form }).await? {
+            ctx.world.repository.add(&ticked).map_err(refused)?;
+            paths.extend(ticked);
+        }
+    }
+    for path in &paths {
+        ctx.desk.show(Show::Info(path));
+    }
+    let mut done = outcome(ctx.world.repository.commit(message, &paths))?;
+    done.result.insert("files".to_owned(), paths.into());
+    if let Ok(Some(head)) = ctx.world.repository.head() {
+        done.result.insert("commit".to_owned(), head.into());
+    }
+    Ok(done)
 }

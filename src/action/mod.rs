@@ -1,18 +1,97 @@
-//! What a step can do: one file for the parameters of each kind.
+//! What a step can do: one file for each kind, with its parameters, how it is described and how it is performed.
+//!
+//! # Why
+//! A new kind is one new file and a few lines here; forgetting one is an error of the compiler. A dry run is another
+//! reader of the same parameters ([`Kind::describe`]), so no flag for it runs through the code.
 
 pub mod approve;
 pub mod ask;
 pub mod checklist;
 pub mod command;
 pub mod confirm;
+mod context;
 pub mod git;
 pub mod http;
 pub mod monitor;
 pub mod note;
 pub mod notify;
+mod probe;
+mod run;
 pub mod shell;
 
 use serde::{Deserialize, Serialize};
+
+pub use context::{Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, Place, Settings, Stop, World};
+
+use crate::clock::{LocalFuture, Timestamp};
+use crate::operator::Form;
+use crate::vars::Values;
+
+/// What every kind of action can do.
+pub trait Kind {
+    /// What exactly it would do with `values`: a command, a request, a question.
+    ///
+    /// # Errors
+    /// What cannot be worked out.
+    fn describe(&self, values: &Values) -> Result<String, String>;
+
+    /// Does it.
+    fn perform<'a>(&'a self, ctx: &'a Context<'a>) -> LocalFuture<'a, Result<Done, Stop>>;
+
+    /// Whether it may be done again unasked when nobody knows whether it was.
+    fn repetition(&self) -> Repetition;
+
+    /// What goes on behind later steps once it is done, counted from `began`; ends with an error where production is to be
+    /// looked at. `None` where nothing does.
+    fn behind<'a>(&'a self, ctx: &'a Context<'a>, began: Timestamp) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
+        let _ = (ctx, began);
+        None
+    }
+
+    /// The variable that it gives.
+    fn gives(&self) -> Option<&str> {
+        None
+    }
+
+    /// The script of the repository that it runs, from the top of the work tree.
+    fn script(&self) -> Option<&str> {
+        None
+    }
+
+    /// Those of the environment variables `given` that its text names.
+    fn named(&self, given: &[(String, String)]) -> Vec<(String, String)> {
+        let _ = given;
+        Vec::new()
+    }
+
+    /// What it asks the operator, so that answers can be prepared; `None` where it asks nothing.
+    ///
+    /// # Errors
+    /// What cannot be worked out.
+    fn form(&self, values: &Values) -> Result<Option<Form>, String> {
+        let _ = values;
+        Ok(None)
+    }
+}
+
+/// Whether something may be done again unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repetition {
+    /// It may: it changes nothing, or looks first at what is done.
+    Unasked,
+    /// A person has to say so.
+    Asked,
+    /// It is a command that leaves its status file before it begins: without one it never began, and with one it is found.
+    Supervised,
+}
+
+/// Whether `done_if` says that a step has already happened.
+///
+/// # Errors
+/// What breaks in on it, or that it cannot be run.
+pub async fn has_happened(command: &command::Command, ctx: &Context<'_>) -> Result<bool, Stop> {
+    run::has_happened(command, ctx).await
+}
 
 /// One thing to do, with its parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,9 +122,27 @@ pub enum Action {
 }
 
 impl Action {
+    /// What it can do.
+    #[must_use]
+    pub fn kind(&self) -> &dyn Kind {
+        match self {
+            Self::Note(kind) => kind,
+            Self::Ask(kind) => kind,
+            Self::Confirm(kind) => kind,
+            Self::Checklist(kind) => kind,
+            Self::Approve(kind) => kind,
+            Self::Run(kind) => kind,
+            Self::Git(kind) => kind,
+            Self::Http(kind) => kind.as_ref(),
+            Self::Monitor(kind) => kind,
+            Self::Notify(kind) => kind,
+            Self::Shell(kind) => kind,
+        }
+    }
+
     /// The name of its kind, as a runbook has it.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Note(_) => "note",
             Self::Ask(_) => "ask",

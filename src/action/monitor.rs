@@ -1,10 +1,21 @@
 //! Probes at an interval, with gates in the terms of Argo Rollouts.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::task::Poll;
+
 use serde::{Deserialize, Serialize};
 
 use super::command::Command;
+use super::context::watched;
 use super::http::Http;
+use super::probe::Watch;
+use super::{Context, Done, Finding, Kind, Repetition, Stop};
+use crate::clock::{LocalFuture, Timestamp, brief};
+use crate::gate::{Decision, Verdict};
+use crate::operator::{Show, Way};
 use crate::template::{Condition, Length, Template};
+use crate::vars::Values;
 
 /// What a `monitor` step watches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,4 +126,113 @@ pub struct System {
 
 fn four() -> u32 {
     4
+}
+
+impl Kind for Monitor {
+    fn describe(&self, values: &Values) -> Result<String, String> {
+        let mut text = match &self.length {
+            Some(length) => format!("watches for {}", brief(length.resolve(values)?)),
+            None => "watches".to_owned(),
+        };
+        text.push_str(if self.background { ", behind the later steps" } else { "" });
+        for probe in &self.probes {
+            let passes = probe.success_condition.as_ref().map(|when| format!(": {}", when.text())).unwrap_or_default();
+            let fails = probe.failure_condition.as_ref().map(|when| format!(", fails where {}", when.text()));
+            let often = match &probe.interval {
+                Some(interval) => format!(" every {}", brief(interval.resolve(values)?)),
+                None => String::new(),
+            };
+            text.push_str(&format!("\n{}{often}{passes}{}", probe.name, fails.unwrap_or_default()));
+        }
+        Ok(text)
+    }
+
+    fn perform<'a>(&'a self, ctx: &'a Context<'a>) -> LocalFuture<'a, Result<Done, Stop>> {
+        Box::pin(async {
+            let what = self.describe(ctx.values).map_err(|why| Stop::failed("template", why))?;
+            if self.background {
+                ctx.desk.show(Show::Info(&what));
+                return Ok(Done::with("background", true));
+            }
+            let length = self.length.as_ref().map(|length| length.resolve(ctx.values)).transpose();
+            let length = length.map_err(|why| Stop::failed("template", why))?;
+            let until = length.map(|length| ctx.world.clock.now().plus(length));
+            ctx.desk.show(Show::Command { text: &what, values: &[], timeout: length });
+            let done = watched(ctx, self.watch(ctx, until)).await;
+            ctx.desk.show(Show::CommandEnded);
+            done
+        })
+    }
+
+    fn repetition(&self) -> Repetition {
+        Repetition::Unasked
+    }
+
+    fn behind<'a>(&'a self, ctx: &'a Context<'a>, began: Timestamp) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
+        let until = self.length.as_ref().and_then(|length| length.resolve(ctx.values).ok()).map(|it| began.plus(it));
+        let over = until.is_some_and(|until| until <= ctx.world.clock.now());
+        (self.background && !over).then(|| -> LocalFuture<'a, _> { Box::pin(self.watch(ctx, until)) })
+    }
+}
+
+impl Monitor {
+    /// Measures until every gate is decided, or the first that does not pass.
+    async fn watch(&self, ctx: &Context<'_>, until: Option<Timestamp>) -> Result<Done, Stop> {
+        let lines = RefCell::new(vec![String::new(); self.probes.len()]);
+        let mut watches = Vec::new();
+        for (at, probe) in self.probes.iter().enumerate() {
+            let lines = &lines;
+            let told = move |line: String| {
+                lines.borrow_mut()[at] = line;
+                if !self.background {
+                    ctx.desk.show(Show::Progress(&lines.borrow().join(" · ")));
+                }
+            };
+            let watch = Watch::new(probe, ctx, until).map_err(|why| Stop::failed("template", why))?;
+            let future: LocalFuture<'_, _> = Box::pin(async move { watch.run(told).await });
+            watches.push((probe.name.as_str(), Some(future)));
+        }
+        let (mut passed, mut result) = (Vec::new(), None);
+        poll_fn(|cx| {
+            for (name, slot) in &mut watches {
+                let Some(future) = slot else { continue };
+                if let Poll::Ready(decided) = future.as_mut().poll(cx) {
+                    *slot = None;
+                    match decided {
+                        Ok(decision) if decision.verdict == Verdict::Pass => passed.push((*name, decision)),
+                        other => {
+                            result = Some((*name, other));
+                            return Poll::Ready(());
+                        }
+                    }
+                }
+            }
+            if watches.iter().all(|(_, slot)| slot.is_none()) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        drop(watches);
+        for (name, decision) in &passed {
+            let reason = format!("{name}: {}", decision.reason);
+            ctx.desk.record(Finding::Decided { decision: "pass", reason })?;
+        }
+        match result {
+            None => Ok(Done::with("gates", passed.len())),
+            Some((_, Err(stop))) => Err(stop),
+            Some((name, Ok(decision))) => self.breached(name, &decision, ctx),
+        }
+    }
+
+    fn breached(&self, name: &str, decision: &Decision, ctx: &Context<'_>) -> Result<Done, Stop> {
+        let word = match decision.verdict {
+            Verdict::Fail => "fail",
+            Verdict::Error => "error",
+            _ => "inconclusive",
+        };
+        let reason = format!("{name}: {}", decision.reason);
+        ctx.desk.record(Finding::Decided { decision: word, reason: reason.clone() })?;
+        if self.on_breach == OnBreach::Rollback && decision.verdict == Verdict::Fail {
+            return Err(Stop::Way { way: Way::Rollback, reason: Some(reason) });
+        }
+        Err(Stop::failed("gate", format!("the gate came to {word}: {reason}")))
+    }
 }

@@ -48,6 +48,9 @@ pub enum Error {
         /// What it wrote.
         output: String,
     },
+    /// `git` took longer than it may, and was killed.
+    #[error("git took longer than {0} s and was stopped; see whether the remote answers, then try again")]
+    TooLong(u64),
     /// A name git would not take, or would take for an option.
     #[error("`{name}` is no name for a branch, a tag or a remote: {why}; choose another")]
     BadName {

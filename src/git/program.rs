@@ -1,7 +1,12 @@
 //! The `git` program: the one place that starts it.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::Error;
 use crate::vars::Environment;
@@ -32,6 +37,8 @@ pub(super) struct Program {
     pub(super) dir: PathBuf,
     pub(super) env: Environment,
     pub(super) prompts: Prompts,
+    /// How long it may take.
+    pub(super) limit: Option<Duration>,
 }
 
 impl Program {
@@ -53,10 +60,37 @@ impl Program {
             command.env("GIT_TERMINAL_PROMPT", "0");
         }
         command.args(["--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "core.fsync=added,reference"]);
-        let ended = command.args(args).stdin(Stdio::null()).output().map_err(Error::Spawn)?;
+        command.args(args).stdin(Stdio::null());
+        let ended = self.run(&mut command)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let code = ended.status.code().unwrap_or(-1);
         Ok(Output { code, stdout: text(&ended.stdout), stderr: text(&ended.stderr) })
+    }
+
+    fn run(&self, command: &mut Command) -> Result<std::process::Output, Error> {
+        let Some(limit) = self.limit else { return command.output().map_err(Error::Spawn) };
+        // A group of its own reads nothing from the terminal: where git may ask for a password it stays in ours.
+        let apart = self.prompts == Prompts::Never;
+        if apart {
+            command.process_group(0);
+        }
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(Error::Spawn)?;
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let (over, ended) = mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            let late = ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+            if let Some(pid) = pid.filter(|_| late) {
+                // It may have ended this moment; then there is nobody to tell.
+                let _ = if apart { kill_process_group(pid, Signal::KILL) } else { kill_process(pid, Signal::KILL) };
+            }
+            late
+        });
+        let output = child.wait_with_output().map_err(Error::Spawn);
+        drop(over);
+        if watch.join().unwrap_or(false) {
+            return Err(Error::TooLong(limit.as_secs()));
+        }
+        output
     }
 
     /// What `git` wrote to standard output, when it ended well.

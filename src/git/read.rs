@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -97,7 +98,7 @@ impl Repository {
     /// [`Error::NotARepository`], also for a bare one; [`Error::Spawn`] where there is no `git`.
     pub fn discover(path: &Path, env: Environment, prompts: Prompts) -> Result<Self, Error> {
         let missing = || Error::NotARepository(path.display().to_string());
-        let mut program = Program { dir: path.to_owned(), env, prompts };
+        let mut program = Program { dir: path.to_owned(), env, prompts, limit: None };
         if let Ok(reader) = git2::Repository::discover(path) {
             let work_tree = reader.workdir().ok_or_else(missing)?.to_owned();
             program.dir.clone_from(&work_tree);
@@ -113,6 +114,16 @@ impl Repository {
         };
         program.dir.clone_from(&work_tree);
         Ok(Self { program, reader: None, common_dir, work_tree })
+    }
+
+    /// The same repository, whose operations may take no longer than `limit` each; no limit where there is none.
+    ///
+    /// # Errors
+    /// As [`Repository::discover`].
+    pub fn within(&self, limit: Option<Duration>) -> Result<Self, Error> {
+        let mut limited = Self::discover(&self.work_tree, self.program.env.clone(), self.program.prompts)?;
+        limited.program.limit = limit;
+        Ok(limited)
     }
 
     /// The directory that all linked worktrees share.

@@ -107,6 +107,18 @@ impl Repository {
         Ok(Outcome::Done)
     }
 
+    /// Tells git about the files `paths`, which are in the work tree.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a file that is ignored or not there.
+    pub fn add(&self, paths: &[String]) -> Result<(), Error> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let args: Vec<&str> = ["add", "--"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+        self.program.text(&args).map(drop)
+    }
+
     /// Makes the annotated tag `name` at `commit`; one that is there already is accepted if it is at the same commit.
     ///
     /// # Errors

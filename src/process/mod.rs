@@ -86,6 +86,8 @@ pub struct Job {
     pub secrets: Vec<String>,
     /// Where its output goes, standard output and standard error in one.
     pub output: PathBuf,
+    /// Where its standard output goes as well, by itself, where somebody wants it.
+    pub stdout: Option<PathBuf>,
     /// Where the supervisor says how it stands. Must not exist yet: a job is run once.
     pub status: PathBuf,
 }

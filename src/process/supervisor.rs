@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,10 +33,18 @@ pub fn supervise() -> Result<(), Error> {
     let mask = Masker::new(&job.secrets)?.stream();
     let output = File::options().append(true).create(true).mode(0o600).open(&job.output);
     let output = output.map_err(failed("write", &job.output))?;
+    let alone = job.stdout.as_ref().map(|path| Alone::open(path, &job.secrets)).transpose()?;
     let stopped = Rc::default();
     let stop_file = status::stop_file(&job.status);
-    let mut keeper =
-        Keeper { status: File::from(lock), output, mask, output_lost: None, stop_file, stopped: Rc::clone(&stopped) };
+    let mut keeper = Keeper {
+        status: File::from(lock),
+        output,
+        mask,
+        alone,
+        output_lost: None,
+        stop_file,
+        stopped: Rc::clone(&stopped),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(system("start"))?.block_on(keeper.run(&job)).map_err(failed("write", &job.status))
 }
@@ -46,10 +54,30 @@ struct Keeper {
     status: File,
     output: File,
     mask: Stream,
+    /// Where standard output goes by itself.
+    alone: Option<Alone>,
     output_lost: Option<String>,
     stop_file: PathBuf,
     /// The name of the signal that told this process to stop, if one did.
     stopped: Rc<RefCell<Option<String>>>,
+}
+
+/// Standard output by itself.
+struct Alone {
+    file: File,
+    mask: Stream,
+}
+
+impl Alone {
+    fn open(path: &Path, secrets: &[String]) -> Result<Self, Error> {
+        let file = File::options().append(true).create(true).mode(0o600).open(path).map_err(failed("write", path))?;
+        Ok(Self { file, mask: Masker::new(secrets)?.stream() })
+    }
+
+    /// Why it cannot be written, where it cannot.
+    fn write(&mut self, bytes: &[u8]) -> Option<String> {
+        self.file.write_all(bytes).err().map(|error| error.to_string())
+    }
 }
 
 impl Keeper {
@@ -59,13 +87,19 @@ impl Keeper {
             Line::Accepted { pid: std::process::id(), started: SystemClock.now().millis(), output: job.output.clone() };
         status::append(&mut self.status, &accepted)?;
         let how = tokio::select! {
-            how = drive(&job.spec, Outputs::Merged, self) => how,
+            how = drive(&job.spec, if job.stdout.is_some() { Outputs::Apart } else { Outputs::Merged }, self) => how,
             never = listener => match never {},
         };
         // Where the loop itself broke nothing is written: the process is lost, and no end is made up.
         let how = how?;
         let rest = self.mask.finish();
         self.write(&rest);
+        if let Some(alone) = &mut self.alone {
+            let rest = alone.mask.finish();
+            let lost = alone.write(&rest);
+            self.write(&rest);
+            self.output_lost = self.output_lost.take().or(lost);
+        }
         let ended = Line::Ended { how, at: SystemClock.now().millis(), output_lost: self.output_lost.take() };
         status::append(&mut self.status, &ended)
     }
@@ -88,8 +122,15 @@ impl Watcher for Keeper {
         Ok(rustix::stdio::dup2_stderr(&null)?)
     }
 
-    fn output(&mut self, _source: Source, bytes: &[u8]) {
-        let masked = self.mask.push(bytes);
+    fn output(&mut self, source: Source, bytes: &[u8]) {
+        let masked = match &mut self.alone {
+            Some(alone) if source == Source::Stdout => {
+                let masked = alone.mask.push(bytes);
+                self.output_lost = self.output_lost.take().or(alone.write(&masked));
+                masked
+            }
+            _ => self.mask.push(bytes),
+        };
         self.write(&masked);
     }
 

@@ -4,6 +4,9 @@ use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, UndoSta
 use crate::event::{Event, Record};
 use crate::operator::{Answer, Purpose};
 
+/// How the question before a step that affects production begins.
+pub const PRODUCTION: &str = "This touches production";
+
 impl Run {
     /// Takes in a record that was written. That it may follow was decided before it was written.
     pub fn apply(&mut self, record: &Record) {
@@ -29,7 +32,15 @@ impl Run {
                 self.vars.insert("rollback_to".to_owned(), to.clone().into());
                 self.turn_back();
             }
-            Event::UndoStarted { step, .. } => self.set_undo(step, UndoStatus::Started),
+            Event::EscalationDue { contact } => _ = self.escalated.insert(contact.clone()),
+            Event::RunPaused { .. } => self.paused(),
+            Event::UndoStarted { step, what } => {
+                self.set_undo(step, UndoStatus::Started);
+                if let Some(state) = self.undone.get_mut(step) {
+                    state.attempts += 1;
+                    state.what.clone_from(what);
+                }
+            }
             Event::UndoDone { step, .. } => self.set_undo(step, UndoStatus::Done),
             Event::UndoFailed { step, .. } if self.is_own_step_of_rollback(step) => _ = self.end(step, Status::Left),
             Event::UndoFailed { step, .. } => self.set_undo(step, UndoStatus::Failed),
@@ -72,10 +83,15 @@ impl Run {
                 state.given.push((question.to_owned(), answer.clone()));
             }
             Purpose::Rollback | Purpose::Aftermath | Purpose::Command | Purpose::Reason => state.answers += 1,
-            Purpose::Production => state.pending += 1,
+            Purpose::Production => {
+                state.pending += 1;
+                state.given.push((question.to_owned(), answer.clone()));
+            }
             Purpose::Failure | Purpose::Unknown | Purpose::Undo => {
                 state.pending += 1;
                 state.tries = 0;
+                // Whoever runs it again says so again.
+                state.given.retain(|(asked, _)| !asked.starts_with(PRODUCTION));
             }
         }
     }
@@ -100,13 +116,15 @@ impl Run {
 
     fn set_undo(&mut self, step: &str, status: UndoStatus) {
         self.settle(step);
-        self.undone.insert(step.to_owned(), status);
+        self.undone.entry(step.to_owned()).or_default().status = Some(status);
     }
 
     fn resumed(&mut self) {
         for (key, state) in &mut self.steps {
             // An answer that came to nothing is asked for again.
-            state.pending = 0;
+            if std::mem::take(&mut state.pending) > 0 {
+                state.given.retain(|(asked, _)| !asked.starts_with(PRODUCTION));
+            }
             let always = self.outline.step(&plain(key)).is_some_and(|step| step.repeat == Repeat::EveryResume);
             if always && state.status == Status::Done {
                 state.status = Status::Pending;
@@ -118,16 +136,29 @@ impl Run {
     }
 
     fn try_again_what_was_left(&mut self) {
-        self.undone.retain(|_, status| *status != UndoStatus::Failed);
+        self.forget_failed_undos();
         for state in self.steps.values_mut().filter(|state| state.status == Status::Left) {
             state.status = Status::Pending;
+        }
+    }
+
+    fn forget_failed_undos(&mut self) {
+        for state in self.undone.values_mut().filter(|state| state.status == Some(UndoStatus::Failed)) {
+            state.status = None;
+        }
+    }
+
+    /// A no that paused the run is asked again; the answers before it stand.
+    fn paused(&mut self) {
+        for state in self.steps.values_mut() {
+            state.given.retain(|(_, answer)| *answer != Answer::No);
         }
     }
 
     /// Forward is closed: the rollback's stage and those behind it begin afresh, and so does every undo that was left.
     fn turn_back(&mut self) {
         self.phase = Phase::Back;
-        self.undone.retain(|_, status| *status == UndoStatus::Done);
+        self.forget_failed_undos();
         for stage in &self.outline.stages[self.trigger_at().unwrap_or(self.outline.stages.len())..] {
             self.stages.remove(&stage.id);
             let inside = format!("{}/", stage.id);

@@ -96,7 +96,7 @@ impl Run {
             }
             Event::UndoStarted { step, .. } | Event::UndoDone { step, .. } | Event::UndoFailed { step, .. } => {
                 back("no rollback is under way")?;
-                let open = self.undo(step) != Some(UndoStatus::Done);
+                let open = self.undo(step).status != Some(UndoStatus::Done);
                 let planned = self.undo_plan().contains(&step.as_str());
                 rule("an undo", open && planned, "the step has nothing to undo, or is undone")
             }

@@ -5,7 +5,7 @@
 //! [`Run::next`]. Pausing, a crash and a closed laptop leave the same thing behind. Whether a record may follow is decided in one
 //! place, [`Run::may`]. No clock is known here and nothing is read or written: conditions are the engine's to evaluate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -16,6 +16,7 @@ mod fold;
 mod legality;
 mod outline;
 
+pub use fold::PRODUCTION;
 pub use legality::Illegal;
 pub use outline::{Courses, Outline, Reach, Repeat, StageOutline, StepOutline, Trigger, Undo, plain};
 
@@ -101,6 +102,17 @@ pub enum UndoStatus {
     Failed,
 }
 
+/// What the records tell of the undo of one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UndoState {
+    /// Where it stands; `None` where it is still to be done.
+    pub status: Option<UndoStatus>,
+    /// The exact command, the last time.
+    pub what: String,
+    /// How often it has begun.
+    pub attempts: u32,
+}
+
 /// What comes next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -142,7 +154,8 @@ pub struct Run {
     phase: Phase,
     stages: BTreeMap<String, StageStatus>,
     steps: BTreeMap<String, StepState>,
-    undone: BTreeMap<String, UndoStatus>,
+    undone: BTreeMap<String, UndoState>,
+    escalated: BTreeSet<String>,
     vars: BTreeMap<String, Value>,
     began: Option<Timestamp>,
     blind: bool,
@@ -159,8 +172,9 @@ impl Run {
     /// A run of `outline` without a record.
     #[must_use]
     pub fn new(outline: Outline) -> Self {
-        let (stages, steps, undone, vars) = Default::default();
-        Self { outline, phase: Phase::Unborn, stages, steps, undone, vars, began: None, blind: false, records: 0 }
+        let (stages, steps, undone, escalated, vars) = Default::default();
+        let (phase, began) = (Phase::Unborn, None);
+        Self { outline, phase, stages, steps, undone, escalated, vars, began, blind: false, records: 0 }
     }
 
     /// What decides the order of its steps.
@@ -195,8 +209,33 @@ impl Run {
 
     /// Where the undo of the step `key` stands.
     #[must_use]
-    pub fn undo(&self, key: &str) -> Option<UndoStatus> {
-        self.undone.get(key).copied()
+    pub fn undo(&self, key: &str) -> UndoState {
+        self.undone.get(key).cloned().unwrap_or_default()
+    }
+
+    /// The step whose undo was the command `what` and has come to an end, with that end.
+    #[must_use]
+    pub fn undone_by(&self, what: &str) -> Option<(&str, UndoStatus)> {
+        let ended = |state: &UndoState| state.status.filter(|status| *status != UndoStatus::Started);
+        self.undone.iter().find_map(|(key, state)| Some((key.as_str(), ended(state).filter(|_| state.what == what)?)))
+    }
+
+    /// The stage that is open.
+    #[must_use]
+    pub fn open_stage(&self) -> Option<String> {
+        self.stages.iter().find(|(_, status)| **status == StageStatus::Open).map(|(id, _)| id.clone())
+    }
+
+    /// Whether the incident's clock still runs: whether people are to be called when it says so.
+    #[must_use]
+    pub fn escalates(&self) -> bool {
+        matches!(self.phase, Phase::Forward | Phase::Back)
+    }
+
+    /// Whether it was said that the contact is to be called.
+    #[must_use]
+    pub fn has_escalated(&self, contact: &str) -> bool {
+        self.escalated.contains(contact)
     }
 
     /// The variables that the run began with and its steps gave.
@@ -221,16 +260,16 @@ impl Run {
     #[must_use]
     pub fn restored(&self) -> bool {
         let production = self.began_steps().filter(|(_, step, _)| step.reach == Reach::Production);
-        let mut ends = production.filter_map(|(key, ..)| self.undone.get(key)).peekable();
-        ends.peek().is_some() && ends.all(|end| *end == UndoStatus::Done)
+        let mut ends = production.filter_map(|(key, ..)| self.undone.get(key)?.status).peekable();
+        ends.peek().is_some() && ends.all(|end| end == UndoStatus::Done)
     }
 
     /// The steps whose undo failed and was left, and those of the rollback's own stage.
     #[must_use]
     pub fn left(&self) -> Vec<&str> {
-        let failed = self.undone.iter().filter(|(_, status)| **status == UndoStatus::Failed).map(|(key, _)| key);
+        let failed = self.failed_undos();
         let left = self.steps.iter().filter(|(_, state)| state.status == Status::Left).map(|(key, _)| key);
-        failed.chain(left).map(String::as_str).collect()
+        failed.chain(left.map(String::as_str)).collect()
     }
 
     /// What a rollback would undo, in its order: steps that began and have an undo, those that affect production first, the
@@ -261,7 +300,7 @@ impl Run {
     }
 
     fn next_undo(&self) -> Option<Next> {
-        self.undo_plan().into_iter().find_map(|key| match self.undone.get(key) {
+        self.undo_plan().into_iter().find_map(|key| match self.undone.get(key).and_then(|state| state.status) {
             None => Some(Next::Undo(key.to_owned())),
             Some(UndoStatus::Started) => Some(Next::UndoUnknown(key.to_owned())),
             Some(UndoStatus::Done | UndoStatus::Failed) => None,
@@ -276,10 +315,14 @@ impl Run {
     /// Production is back where the rollback's own stage says so, or else where no undo of production failed.
     fn end_of_rollback(&self) -> Next {
         let not_validated = self.steps.values().any(|state| state.status == Status::Left);
-        let mut failed = self.undone.iter().filter(|(_, status)| **status == UndoStatus::Failed);
         let production = |key: &str| self.outline.step(key).is_some_and(|step| step.reach == Reach::Production);
-        let not_restored = self.trigger_at().is_none() && failed.any(|(key, _)| production(key));
+        let not_restored = self.trigger_at().is_none() && self.failed_undos().any(production);
         if not_validated || not_restored { Next::Incomplete } else { Next::RolledBack }
+    }
+
+    fn failed_undos(&self) -> impl Iterator<Item = &str> {
+        let failed = self.undone.iter().filter(|(_, state)| state.status == Some(UndoStatus::Failed));
+        failed.map(|(key, _)| key.as_str())
     }
 
     fn walk(&self, stages: &[StageOutline]) -> Option<Next> {

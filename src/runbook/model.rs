@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::action::Action;
-use crate::action::command::Command;
+use crate::action::command::{Capture, Command};
+use crate::action::notify::Channel;
 use crate::template::{Condition, Length, Template};
 
 /// A whole runbook.
@@ -64,33 +65,6 @@ pub struct Escalation {
     pub after: Length,
     /// Which of the contacts.
     pub contact: String,
-}
-
-/// Where messages go.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Channel {
-    /// In which form.
-    #[serde(rename = "type")]
-    pub kind: ChannelKind,
-    /// The environment variable with its address, which is a secret.
-    #[serde(default)]
-    pub url_env: Option<String>,
-    /// The command that gets the message on standard input.
-    #[serde(default)]
-    pub run: Option<Command>,
-}
-
-/// The form of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChannelKind {
-    /// An incoming webhook of Slack.
-    Slack,
-    /// A POST with the message in JSON.
-    Webhook,
-    /// A command.
-    Command,
 }
 
 /// A numbered part of a runbook.
@@ -206,16 +180,6 @@ pub struct Step {
 pub enum Affects {
     /// Users feel it.
     Production,
-}
-
-/// Where a captured value comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Capture {
-    /// The command's standard output, without the line end.
-    Stdout,
-    /// What the command wrote under this name into `$HOTFIX_OUTPUT`.
-    Output,
 }
 
 /// What a step does: one action, or further steps.

@@ -1,0 +1,315 @@
+//! What an action works with, and what may come of it.
+//!
+//! # Why
+//! An action writes no history and prints nothing. It asks, reports and shows through its [`Desk`], which writes each answer and
+//! finding to the journal before the action learns that it is there.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::command::Capture;
+use super::confirm::OnNo;
+use super::notify::Channel;
+use crate::clock::{Clock, LocalFuture};
+use crate::git::Repository;
+use crate::http::Http;
+use crate::mask::Masker;
+use crate::operator::{Answer, Attention, Form, Purpose, Show, Signal, Way};
+use crate::template::Template;
+use crate::vars::{Environment, Values};
+
+/// Everything outside the program that actions touch, and what is the same for all of them.
+pub struct World {
+    /// The time.
+    pub clock: Rc<dyn Clock>,
+    /// The environment the program was started in.
+    pub environment: Environment,
+    /// The repository.
+    pub repository: Repository,
+    /// Requests.
+    pub http: Http,
+    /// This program, which supervises commands.
+    pub exe: PathBuf,
+    /// The names of the secrets among the environment variables.
+    pub secrets: Vec<String>,
+    /// Takes their values out of what is shown or written.
+    pub masker: Masker,
+    /// Where messages go.
+    pub channels: BTreeMap<String, Channel>,
+    /// The files that carry the version.
+    pub version_files: Vec<Template>,
+    /// Who drives the program.
+    pub operator: String,
+}
+
+impl World {
+    /// The values of the secrets that are set.
+    #[must_use]
+    pub fn secret_values(&self) -> Vec<String> {
+        self.secrets.iter().filter_map(|name| self.environment.get(name)).map(str::to_owned).collect()
+    }
+}
+
+/// The fields of a step that say how its action is performed, worked out.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// How long it may say nothing.
+    pub inactivity_timeout: Option<Duration>,
+    /// The time between asking a command to end and killing it; 5 s where there is none.
+    pub kill_grace: Option<Duration>,
+    /// Environment variables of its command.
+    pub env: Vec<(String, String)>,
+    /// Variables that get something of its output.
+    pub capture: BTreeMap<String, Capture>,
+    /// Whether its command talks to the operator.
+    pub interactive: bool,
+}
+
+/// Where an action works and leaves what it makes.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Where commands run.
+    pub dir: PathBuf,
+    /// What the files of this attempt are called, up to their endings.
+    pub files: PathBuf,
+}
+
+impl Place {
+    /// The file of this attempt with the ending `ending`.
+    #[must_use]
+    pub fn file(&self, ending: &str) -> PathBuf {
+        let mut name = self.files.as_os_str().to_owned();
+        name.push(ending);
+        name.into()
+    }
+}
+
+/// One performance of an action.
+pub struct Context<'a> {
+    /// The values it sees.
+    pub values: &'a Values,
+    /// How it is performed.
+    pub settings: &'a Settings,
+    /// Where.
+    pub place: &'a Place,
+    /// What it touches.
+    pub world: &'a World,
+    /// Whom it talks to.
+    pub desk: &'a dyn Desk,
+}
+
+/// Whom an action talks to.
+pub trait Desk {
+    /// Asks the operator. The answer is in the journal before it is handed back.
+    fn ask<'a>(&'a self, asked: Asked) -> LocalFuture<'a, Result<Answer, Stop>>;
+
+    /// Writes down what was found.
+    ///
+    /// # Errors
+    /// Where it cannot be, or may not be any more.
+    fn record(&self, finding: Finding) -> Result<(), Stop>;
+
+    /// Shows something.
+    fn show(&self, show: Show<'_>);
+
+    /// Ends when a person wants something, when a signal comes, or when somebody else takes the run over.
+    fn disturbance(&self) -> LocalFuture<'_, Disturbance>;
+
+    /// Where the journal stands, for a message that outlives it: `RUN SEQ SHA256`.
+    fn anchor(&self) -> String;
+}
+
+/// A question of an action.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Asked {
+    /// What it is about.
+    pub purpose: Purpose,
+    /// Its text.
+    pub prompt: String,
+    /// What kind of answer fits.
+    pub form: Form,
+}
+
+impl Asked {
+    /// A question that is the step's own.
+    pub fn own(prompt: impl Into<String>, form: Form) -> Self {
+        Self { purpose: Purpose::Step, prompt: prompt.into(), form }
+    }
+}
+
+/// What breaks in on an action.
+#[derive(Debug)]
+pub enum Disturbance {
+    /// A person at the terminal.
+    Attention(Attention),
+    /// The action is not to go on.
+    Stop(Stop),
+}
+
+/// What an action finds, for the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// A second person approved.
+    Approved {
+        /// Who.
+        approver: String,
+        /// What they say to it.
+        note: String,
+    },
+    /// A probe was read, and its outcome is another than before.
+    Measured {
+        /// The probe's name.
+        probe: String,
+        /// The reading.
+        value: Value,
+        /// `success`, `failure`, `inconclusive` or `error`.
+        outcome: &'static str,
+    },
+    /// A gate came to its decision.
+    Decided {
+        /// `pass`, `fail`, `inconclusive` or `error`.
+        decision: &'static str,
+        /// In words.
+        reason: String,
+    },
+    /// A message went out.
+    Sent {
+        /// The channel's name.
+        channel: String,
+        /// The message.
+        text: String,
+    },
+    /// A message did not go out.
+    NotSent {
+        /// The channel's name.
+        channel: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What came of an action that succeeded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Done {
+    /// What it says of itself.
+    pub result: Map<String, Value>,
+    /// The variables it gives.
+    pub set: BTreeMap<String, Value>,
+    /// That a person did it, and what they say to it.
+    pub by_hand: Option<ByHand>,
+}
+
+/// That a person did it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ByHand {
+    /// What they did, where they say so.
+    pub note: Option<String>,
+}
+
+impl Done {
+    /// Success with one fact.
+    pub fn with(name: &str, value: impl Into<Value>) -> Self {
+        Self { result: Map::from_iter([(name.to_owned(), value.into())]), ..Self::default() }
+    }
+
+    /// Success that gives `value` to the variable `into`, where there is one.
+    pub fn giving(into: Option<&String>, value: impl Into<Value>) -> Self {
+        Self { set: into.map(|name| (name.clone(), value.into())).into_iter().collect(), ..Self::default() }
+    }
+}
+
+/// Why an action did not come to its end.
+#[derive(Debug)]
+pub enum Stop {
+    /// It failed.
+    Failed(Failure),
+    /// A person answered no.
+    No {
+        /// What that does.
+        does: OnNo,
+        /// To what.
+        prompt: String,
+    },
+    /// A person chose another way for the step.
+    Way {
+        /// Which.
+        way: Way,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// There is nobody to answer this.
+    Missing(String),
+    /// A gate in the background was breached, and there is nobody to say what to do.
+    Breached(String),
+    /// A signal, or Ctrl-C at a prompt.
+    Signal(Signal),
+    /// The operator left the command running.
+    Detached,
+    /// Somebody else drives the run from now on.
+    Yielded(String),
+    /// The program itself cannot go on.
+    Broken(Box<dyn Error>),
+}
+
+impl Stop {
+    /// The program itself cannot go on.
+    pub fn broken(error: impl Error + 'static) -> Self {
+        Self::Broken(Box::new(error))
+    }
+
+    /// The action failed.
+    pub fn failed(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::Failed(Failure { reason, message: message.into(), facts: Map::new() })
+    }
+}
+
+/// How an action failed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Failure {
+    /// In a word: `exit`, `signal`, `timeout`, `inactivity`, `stopped`, `not_started`, `expectation`, `request`, `git`, `gate`, ….
+    pub reason: &'static str,
+    /// In words.
+    pub message: String,
+    /// What `retry_on` reads: `exit_code`, `timed_out`, `output`.
+    pub facts: Map<String, Value>,
+}
+
+/// Waits for `work`, and for what breaks in on it. What the operator wants stopped is dropped.
+///
+/// # Errors
+/// As `work`, or as what broke in.
+pub(super) async fn watched<T>(ctx: &Context<'_>, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            disturbance = ctx.desk.disturbance() => match disturbance {
+                Disturbance::Stop(stop) => return Err(stop),
+                Disturbance::Attention(_) => {
+                    let form = Form::Way(vec![Way::Wait, Way::Stop]);
+                    let prompt = "It is still under way. Wait for it, or stop it?".to_owned();
+                    let answer = ctx.desk.ask(Asked { purpose: Purpose::Command, prompt, form }).await?;
+                    if matches!(answer, Answer::Way { way: Way::Stop, .. }) {
+                        return Err(Stop::failed("stopped", "stopped by the operator"));
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// Renders `template`; what cannot be worked out is the step's failure.
+///
+/// # Errors
+/// [`Stop::Failed`].
+pub(super) fn render(template: &Template, values: &Values) -> Result<String, Stop> {
+    template.render(values).map_err(|why| Stop::failed("template", format!("`{}`: {why}", template.text())))
+}

@@ -1,0 +1,298 @@
+//! How a command is run: under a supervisor that outlives this program, watched, and found again.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::command::{Capture, Command};
+use super::{Asked, ByHand, Context, Disturbance, Done, Failure, Kind as _, Stop};
+use crate::operator::{Answer, Form, Purpose, Show, Way};
+use crate::process::{self, End, Found, How, Job, Progress, Running, Spec};
+use crate::vars::text_of;
+
+/// How much of the end of an output is kept for conditions and messages, in bytes.
+const TAIL: usize = 64 * 1024;
+/// How many of its last lines a message has.
+const LINES: usize = 5;
+/// The most that is taken for a variable, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Runs `command`, or goes on watching it where it was begun by a program that is gone.
+pub(super) async fn perform(command: &Command, ctx: &Context<'_>) -> Result<Done, Stop> {
+    if let Some(script) = command.script().filter(|script| !ctx.place.dir.join(script).exists()) {
+        return by_hand(command, script, ctx).await;
+    }
+    let what = command.describe(ctx.values).map_err(|why| Stop::failed("template", why))?;
+    let given = given(ctx);
+    ctx.desk.show(Show::Command { text: &what, values: &command.named(&given), timeout: ctx.settings.timeout });
+    let end = match running(command, ctx, given).await {
+        Ok(mut running) => follow(&mut running, ctx).await,
+        Err(stop) => stop,
+    };
+    ctx.desk.show(Show::CommandEnded);
+    came_of(end?, ctx)
+}
+
+/// A script that is not there is a person's work.
+async fn by_hand(command: &Command, script: &str, ctx: &Context<'_>) -> Result<Done, Stop> {
+    let what = command.describe(ctx.values).map_err(|why| Stop::failed("template", why))?;
+    let prompt = format!("./{script} is not there. Do by hand what it would do, and say when it is done:\n{what}");
+    let answer = ctx.desk.ask(Asked::own(prompt, Form::Hand)).await?;
+    let note = if let Answer::Done { note } = answer { note } else { None };
+    Ok(Done { by_hand: Some(ByHand { note }), ..Done::default() })
+}
+
+/// What a command has in its environment beside the operator's own.
+pub(super) fn given(ctx: &Context<'_>) -> Vec<(String, String)> {
+    let mut given = ctx.values.for_script();
+    given.push(("HOTFIX".to_owned(), "1".to_owned()));
+    if ctx.values.text("direction") == "back" {
+        given.push(("HOTFIX_ROLLBACK".to_owned(), "1".to_owned()));
+    }
+    given.push(("HOTFIX_OUTPUT".to_owned(), ctx.place.file(".values").display().to_string()));
+    given.extend(ctx.settings.env.iter().cloned());
+    given
+}
+
+/// The whole environment: the operator's without the secrets, and what is given.
+fn environment(ctx: &Context<'_>, given: Vec<(String, String)>) -> Vec<(String, String)> {
+    let own = ctx.world.environment.iter().filter(|(name, _)| !ctx.world.secrets.iter().any(|secret| secret == name));
+    let mut all: std::collections::BTreeMap<String, String> =
+        own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    all.extend(given);
+    all.into_iter().collect()
+}
+
+/// What is run, as a process.
+pub(super) fn spec(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>) -> Result<Spec, Stop> {
+    let program = command.program(ctx.values).map_err(|why| Stop::failed("template", why))?;
+    let mut spec = Spec::new(program, &ctx.place.dir);
+    spec.env = environment(ctx, given);
+    spec.timeout = ctx.settings.timeout;
+    spec.inactivity_timeout = ctx.settings.inactivity_timeout;
+    spec.kill_grace = ctx.settings.kill_grace.unwrap_or(spec.kill_grace);
+    Ok(spec)
+}
+
+/// The command, running: begun, or found. `Err` is its end, where it has ended already, or why there is none.
+async fn running(
+    command: &Command,
+    ctx: &Context<'_>,
+    given: Vec<(String, String)>,
+) -> Result<Running, Result<End, Stop>> {
+    let status = ctx.place.file(".status");
+    if status.exists() {
+        let found = process::attach(&status, 0).map_err(|error| Err(Stop::broken(error)))?;
+        match found {
+            Found::Finished(end) => {
+                show_tail(ctx);
+                return Err(Ok(end));
+            }
+            Found::Running(running) => return Ok(*running),
+            Found::Lost { pgid } => return Err(Err(lost(pgid))),
+            // Its supervisor died before the command began: it can be begun.
+            Found::NeverBegan => {
+                fs::remove_file(&status).map_err(|error| Err(Stop::broken(error)))?;
+            }
+        }
+    }
+    let values = ctx.place.file(".values");
+    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&values);
+    made.map_err(|error| Err(Stop::broken(error)))?;
+    let stdout = ctx.settings.capture.values().any(|from| *from == Capture::Stdout);
+    let job = Job {
+        spec: spec(command, ctx, given).map_err(Err)?,
+        secrets: ctx.world.secret_values(),
+        output: ctx.place.file(".log"),
+        stdout: stdout.then(|| ctx.place.file(".stdout")),
+        status,
+    };
+    process::start(&job, &ctx.world.exe).await.map_err(|error| Err(Stop::broken(error)))
+}
+
+/// Watches the command to its end. Whatever breaks in leaves it running, unless the operator wants it stopped.
+async fn follow(running: &mut Running, ctx: &Context<'_>) -> Result<End, Stop> {
+    loop {
+        tokio::select! {
+            biased;
+            progress = running.next() => match progress.map_err(Stop::broken)? {
+                Progress::Output(bytes) => ctx.desk.show(Show::Output(&bytes)),
+                Progress::Ended(end) => return Ok(end),
+                Progress::Lost { pgid } => return Err(lost(pgid)),
+            },
+            disturbance = ctx.desk.disturbance() => match disturbance {
+                Disturbance::Stop(stop) => return Err(stop),
+                Disturbance::Attention(_) => attend(running, ctx).await?,
+            },
+        }
+    }
+}
+
+async fn attend(running: &Running, ctx: &Context<'_>) -> Result<(), Stop> {
+    let prompt = "The command is still running. Go on waiting, stop it, or leave it running and go?".to_owned();
+    let form = Form::Way(vec![Way::Wait, Way::Stop, Way::Detach]);
+    match ctx.desk.ask(Asked { purpose: Purpose::Command, prompt, form }).await? {
+        Answer::Way { way: Way::Stop, .. } => running.stop(&ctx.world.operator).map_err(Stop::broken),
+        Answer::Way { way: Way::Detach, .. } => Err(Stop::Detached),
+        _ => Ok(()),
+    }
+}
+
+fn lost(pgid: Option<i32>) -> Stop {
+    let group = pgid.map(|pgid| format!("; its process group was {pgid}")).unwrap_or_default();
+    Stop::failed(
+        "lost",
+        format!("nobody knows how the command ended, or whether it did: its supervisor is dead{group}"),
+    )
+}
+
+/// What the end of a command means to its step.
+fn came_of(end: End, ctx: &Context<'_>) -> Result<Done, Stop> {
+    if let Some(lost) = &end.output_lost {
+        ctx.desk.show(Show::Warning(&format!("its output is not all there: {lost}")));
+    }
+    let took = i64::try_from(end.ended.since(end.started).as_millis()).unwrap_or(i64::MAX);
+    if end.how.succeeded() {
+        let mut done = Done::with("exit_code", 0);
+        done.result.insert("took_ms".to_owned(), took.into());
+        done.set = captured(ctx)?;
+        return Ok(done);
+    }
+    let output = tail(&ctx.place.file(".log"), TAIL);
+    let (reason, said) = match &end.how {
+        How::Exited(code) => ("exit", format!("it ended with exit code {code}")),
+        How::Signalled(signal) => ("signal", format!("it was ended by signal {signal}")),
+        How::TimedOut => ("timeout", "it took longer than its timeout and was stopped".to_owned()),
+        How::Inactive => ("inactivity", "it was silent for longer than allowed and was stopped".to_owned()),
+        How::Stopped(who) => ("stopped", format!("it was stopped by {who}")),
+        How::NotStarted(why) => ("not_started", format!("it could not be started: {why}")),
+    };
+    let last: Vec<_> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(LINES).collect();
+    let last = last.into_iter().rev().fold(String::new(), |text, line| format!("{text}\n    {line}"));
+    let code = if let How::Exited(code) = end.how { Value::from(code) } else { Value::Null };
+    let timed_out = matches!(end.how, How::TimedOut | How::Inactive);
+    let facts = [("exit_code", code), ("timed_out", timed_out.into()), ("output", output.into())];
+    let facts = Map::from_iter(facts.map(|(name, value)| (name.to_owned(), value)));
+    Err(Stop::Failed(Failure { reason, message: format!("{said}{last}"), facts }))
+}
+
+fn show_tail(ctx: &Context<'_>) {
+    ctx.desk.show(Show::Output(tail(&ctx.place.file(".log"), 4096).as_bytes()));
+}
+
+/// The last `most` bytes of a file, from the beginning of a line where that is among them.
+fn tail(path: &Path, most: usize) -> String {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let read = fs::File::open(path).and_then(|mut file| {
+        let start = file.metadata()?.len().saturating_sub(most as u64);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(most as u64).read_to_end(&mut bytes)?;
+        Ok((start, bytes))
+    });
+    let Ok((start, bytes)) = read else { return String::new() };
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    match text.split_once('\n') {
+        Some((_, rest)) if start > 0 => rest.to_owned(),
+        _ => text,
+    }
+}
+
+/// The variables that the command gave.
+fn captured(ctx: &Context<'_>) -> Result<std::collections::BTreeMap<String, Value>, Stop> {
+    let mut set = std::collections::BTreeMap::new();
+    if ctx.settings.capture.is_empty() {
+        return Ok(set);
+    }
+    let written = bounded(&ctx.place.file(".values")).and_then(|text| pairs(&text));
+    let written = written.map_err(|why| Stop::failed("output", format!("$HOTFIX_OUTPUT: {why}")))?;
+    for (name, from) in &ctx.settings.capture {
+        let value = match from {
+            Capture::Stdout => {
+                let text = bounded(&ctx.place.file(".stdout"));
+                let text = text.map_err(|why| Stop::failed("output", format!("standard output: {why}")))?;
+                Value::from(text.trim_end_matches(['\n', '\r']))
+            }
+            Capture::Output => written.get(name).map_or(Value::Null, |text| text.clone().into()),
+        };
+        set.insert(name.clone(), value);
+    }
+    Ok(set)
+}
+
+fn bounded(path: &Path) -> Result<String, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > LARGEST {
+        return Err(format!("{size} bytes are more than the 1 MiB that a variable may have"));
+    }
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(|error| error.to_string())
+}
+
+/// Reads lines of `KEY=VALUE`, and `KEY<<EOF` with the value on the lines up to `EOF`. The form is that of the file behind
+/// [`$GITHUB_OUTPUT`](https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands).
+fn pairs(text: &str) -> Result<std::collections::BTreeMap<String, String>, String> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        let here = |what: &str| format!("line {}: {what}", number + 1);
+        if line.trim().is_empty() {
+            continue;
+        }
+        let (equals, heredoc) = (line.find('='), line.find("<<"));
+        match (equals, heredoc) {
+            (equals, Some(at)) if equals.is_none_or(|equals| at < equals) => {
+                let (name, end) = (line[..at].trim(), line[at + 2..].trim());
+                let mut value = Vec::new();
+                loop {
+                    match lines.next() {
+                        Some((_, line)) if line == end => break,
+                        Some((_, line)) => value.push(line),
+                        None => return Err(here(&format!("there is no line `{end}` behind it"))),
+                    }
+                }
+                found.insert(name.to_owned(), value.join("\n"));
+            }
+            (Some(at), _) => _ = found.insert(line[..at].trim().to_owned(), line[at + 1..].to_owned()),
+            (None, _) => return Err(here("it is neither KEY=VALUE nor KEY<<EOF")),
+        }
+    }
+    Ok(found)
+}
+
+/// What a small command prints and how it ended: probes and `done_if`.
+pub(super) async fn ask_command(command: &Command, ctx: &Context<'_>) -> Result<process::Captured, Stop> {
+    let mut spec = spec(command, ctx, given(ctx))?;
+    spec.env.retain(|(name, _)| name != "HOTFIX_OUTPUT");
+    process::run_captured(&spec, TAIL).await.map_err(Stop::broken)
+}
+
+/// Whether `done_if` says that the step has already happened.
+pub(super) async fn has_happened(command: &Command, ctx: &Context<'_>) -> Result<bool, Stop> {
+    let captured = super::context::watched(ctx, ask_command(command, ctx)).await?;
+    Ok(captured.how.succeeded())
+}
+
+/// A condition's view of a command that ended.
+pub(super) fn facts(captured: &process::Captured) -> Vec<(&'static str, Value)> {
+    let stdout = String::from_utf8_lossy(&captured.stdout).into_owned();
+    let number = stdout.trim().parse::<f64>().ok().map_or(Value::Null, Value::from);
+    let code = if let How::Exited(code) = captured.how { Value::from(code) } else { Value::Null };
+    vec![("exit_code", code), ("result", number), ("stdout", text_of(&stdout.into()).into())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pairs;
+
+    #[test]
+    fn output_files_have_lines_and_blocks() {
+        let read = pairs("a=1\n\nb<<END\nx=y\nz\nEND\nc=p<<q\n");
+        let read = read.unwrap_or_default();
+        let of = |name: &str| read.get(name).map(String::as_str);
+        assert_eq!((of("a"), of("b"), of("c")), (Some("1"), Some("x=y\nz"), Some("p<<q")));
+        assert!(pairs("b<<END\nx\n").is_err_and(|why| why.contains("line 1")));
+        assert!(pairs("a=1\nnonsense\n").is_err_and(|why| why.contains("line 2")));
+    }
+}

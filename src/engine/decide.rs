@@ -1,0 +1,178 @@
+//! Where a step does not go on by itself: it failed, or nobody knows how it ended.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Map;
+
+use super::Engine;
+use super::desk::StepDesk;
+use super::place::Origin;
+use super::steps::{Attempt, Entry, WithAdded as _};
+use super::trouble::Trouble;
+use crate::action::{Action, Asked, Context, Desk as _, Failure, Repetition, Stop, has_happened};
+use crate::clock::brief;
+use crate::event::Event;
+use crate::operator::{Answer, Form, Outcome, Purpose, Show, Way};
+use crate::process::{self, Found};
+use crate::run::{Phase, Status};
+use crate::runbook::{Body, Step};
+
+impl Engine {
+    /// A step failed: tries it again, or asks.
+    pub(super) async fn decide(self: &Rc<Self>, key: &str) -> Result<(), Stop> {
+        let (_, step) = self.find(key)?;
+        let state = self.run(|run| run.step(key));
+        let failure = state.failure.clone().unwrap_or_default();
+        if failure.again {
+            return self.try_again(key, step, state.tries).await;
+        }
+        let back = self.phase() == Phase::Back;
+        let mut ways = vec![Way::Retry, Way::Done];
+        if !step.required && !back {
+            ways.push(Way::Skip);
+        }
+        match self.phase() {
+            Phase::Forward => ways.push(Way::Rollback),
+            Phase::Back => ways.push(Way::Leave),
+            _ => {}
+        }
+        ways.push(Way::Pause);
+        let purpose = if back { Purpose::Undo } else { Purpose::Failure };
+        let prompt = format!("{key} failed: {}", failure.message);
+        let desk = StepDesk::new(self, key, Vec::new()).with_output(self.files(key, state.attempts).with_added(".log"));
+        let answer = match desk.ask(Asked { purpose, prompt, form: Form::Way(ways) }).await {
+            Err(Stop::Missing(_)) if back => return self.leave(key, failure.message),
+            Err(Stop::Missing(_)) => return Err(Stop::failed("failed", format!("{key}: {}", failure.message))),
+            answer => answer?,
+        };
+        match answer {
+            Answer::Way { way: Way::Retry, .. } => self.step(key, Entry::First).await,
+            Answer::Way { way: Way::Leave, .. } => self.leave(key, failure.message),
+            Answer::Way { way, reason } => self.settle(key, Stop::Way { way, reason }).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn leave(&self, key: &str, message: String) -> Result<(), Stop> {
+        self.commit(Event::UndoFailed { step: key.to_owned(), message })
+    }
+
+    async fn try_again(self: &Rc<Self>, key: &str, step: &Step, tries: u32) -> Result<(), Stop> {
+        let values = self.values(key, tries);
+        let delay = Self::length(step.delay.as_ref(), &values)?.unwrap_or_default();
+        let exponent = i32::try_from(tries.saturating_sub(1)).unwrap_or(i32::MAX);
+        let factor = step.backoff.unwrap_or(1.0).powi(exponent);
+        let delay = Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(delay);
+        let said = format!("{key} is tried again in {}, {} of {} times", brief(delay), tries, step.retries);
+        self.show(Show::Info(&said));
+        loop {
+            tokio::select! {
+                biased;
+                () = self.world.clock.sleep(delay) => break,
+                trouble = self.trouble() => match trouble {
+                    Trouble::Stop(stop) => return Err(stop),
+                    Trouble::Breach(watch, stop) => {
+                        if let Err(stop) = self.breached(&watch, stop).await {
+                            return self.settle(key, stop).await;
+                        }
+                    }
+                },
+            }
+        }
+        if self.has_happened(key, step).await? {
+            return self.found_done(key);
+        }
+        self.step(key, Entry::Retry).await
+    }
+
+    /// Whether `done_if` says that the step has happened.
+    async fn has_happened(&self, key: &str, step: &Step) -> Result<bool, Stop> {
+        let (Some(command), Body::Action(action)) = (&step.done_if, &step.body) else { return Ok(false) };
+        let values = self.values(key, self.run(|run| run.step(key).attempts));
+        let settings = Self::settings(step, &values)?;
+        let place = self.place((step, action.kind()), self.files(key, 0), Origin::WorkTree, &values)?;
+        let desk = StepDesk::new(self, key, self.menu(step));
+        let ctx = Context { values: &values, settings: &settings, place: &place, world: &self.world, desk: &desk };
+        has_happened(command, &ctx).await
+    }
+
+    fn found_done(&self, key: &str) -> Result<(), Stop> {
+        let state = self.run(|run| run.step(key));
+        let mut attempt = state.attempts;
+        if state.status != Status::Started {
+            attempt += 1;
+            let (what, evidence) = ("done_if".to_owned(), Map::new());
+            self.commit(Event::StepStarted { step: key.to_owned(), attempt, what, evidence })?;
+        }
+        let (result, set) = (Map::from_iter([("done_if".to_owned(), true.into())]), std::collections::BTreeMap::new());
+        self.commit(Event::StepDone { step: key.to_owned(), attempt, result, set })?;
+        self.outcome(key, Outcome::Done, "done_if says that it has happened already");
+        Ok(())
+    }
+
+    /// A step began, and nobody saw its end: finds it, repeats it where that is harmless, or asks.
+    pub(super) async fn unknown(self: &Rc<Self>, key: &str) -> Result<(), Stop> {
+        let (_, step) = self.find(key)?;
+        let Body::Action(action) = &step.body else { return Ok(()) };
+        let number = self.run(|run| run.step(key).attempts);
+        let status = self.files(key, number).with_added(".status");
+        let found = status.exists().then(|| process::attach(&status, 0)).transpose().map_err(Stop::broken)?;
+        let began = match (found, action.kind().repetition()) {
+            (Some(found @ (Found::Finished(_) | Found::Running(_))), _) => {
+                let how = if matches!(found, Found::Running(_)) { "is still running" } else { "ended meanwhile" };
+                self.show(Show::Info(&format!("the command of {key} {how}: it is taken up, not run again")));
+                return self.take_up(key, step, action, number).await;
+            }
+            (Some(Found::NeverBegan), _) | (None, Repetition::Unasked) => false,
+            (None, Repetition::Supervised) => step.interactive,
+            _ => true,
+        };
+        if !began {
+            return self.commit(Event::StepInterrupted { step: key.to_owned(), attempt: number });
+        }
+        if self.has_happened(key, step).await? {
+            return self.found_done(key);
+        }
+        self.ask_unknown(key, number).await
+    }
+
+    async fn take_up(self: &Rc<Self>, key: &str, step: &Step, action: &Action, number: u32) -> Result<(), Stop> {
+        let values = self.values(key, number);
+        self.show_step(key, step, &values);
+        let taken = async {
+            let settings = Self::settings(step, &values)?;
+            let place = self.place((step, action.kind()), self.files(key, number), Origin::WorkTree, &values)?;
+            self.perform(Attempt { key, number, step, action, values, settings, place }).await
+        };
+        match taken.await {
+            Ok(()) => Ok(()),
+            Err(stop) => self.settle(key, stop).await,
+        }
+    }
+
+    async fn ask_unknown(self: &Rc<Self>, key: &str, attempt: u32) -> Result<(), Stop> {
+        let back = self.phase() == Phase::Back;
+        let ways = vec![Way::Done, Way::Again, if back { Way::Leave } else { Way::Rollback }, Way::Pause];
+        let prompt =
+            format!("{key} began, and nobody knows how it ended. Look, then say: is it done, or is it to run again?");
+        let desk = StepDesk::new(self, key, Vec::new()).with_output(self.files(key, attempt).with_added(".log"));
+        let asked = Asked { purpose: Purpose::Unknown, prompt, form: Form::Way(ways) };
+        let lost = || Failure { reason: "lost", message: "nobody knows how it ended".to_owned(), facts: Map::new() };
+        let answer = match desk.ask(asked).await {
+            Err(Stop::Missing(_)) if back => return self.failed(key, lost()),
+            answer => answer?,
+        };
+        match answer {
+            Answer::Way { way: Way::Again, .. } => {
+                self.commit(Event::StepInterrupted { step: key.to_owned(), attempt })
+            }
+            Answer::Way { way: Way::Leave, .. } => {
+                self.failed(key, lost())?;
+                self.leave(key, lost().message)
+            }
+            Answer::Way { way, reason } => self.settle(key, Stop::Way { way, reason }).await,
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The desk of one step: how its questions reach the operator, and its findings the journal.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+
+use super::Engine;
+use super::trouble::Trouble;
+use crate::action::{Asked, Desk, Disturbance, Finding, Stop};
+use crate::clock::LocalFuture;
+use crate::event::Event;
+use crate::operator::{Answer, Form, Purpose, Question, Show, Unanswered, Way};
+
+/// The desk of one step.
+pub(super) struct StepDesk<'a> {
+    engine: &'a Engine,
+    key: String,
+    /// What the menu offers.
+    menu: Vec<Way>,
+    /// What the step's own questions count as.
+    purpose: Purpose,
+    output: Option<PathBuf>,
+    /// Answers that were given before the step was cut off.
+    given: RefCell<Vec<(String, Answer)>>,
+}
+
+impl<'a> StepDesk<'a> {
+    /// The desk of the step `key`.
+    pub(super) fn new(engine: &'a Engine, key: &str, menu: Vec<Way>) -> Self {
+        let given = engine.run(|run| run.steps().get(key).map(|state| state.given.clone())).unwrap_or_default();
+        Self { engine, key: key.to_owned(), menu, purpose: Purpose::Step, output: None, given: RefCell::new(given) }
+    }
+
+    /// The same for the undo of a step.
+    pub(super) fn of_undo(self) -> Self {
+        Self { purpose: Purpose::Undo, given: RefCell::default(), ..self }
+    }
+
+    /// With a file to be looked at.
+    pub(super) fn with_output(self, output: PathBuf) -> Self {
+        Self { output: Some(output), ..self }
+    }
+
+    async fn put(&self, asked: Asked) -> Result<Answer, Stop> {
+        let purpose = if asked.purpose == Purpose::Step { self.purpose } else { asked.purpose };
+        if let Some(answer) = self.given_before(&asked) {
+            return Ok(answer);
+        }
+        let question = Question {
+            step: self.key.clone(),
+            purpose,
+            prompt: asked.prompt,
+            form: asked.form,
+            menu: self.menu.clone(),
+            rollback: if self.offers_rollback(purpose) { self.engine.plan_lines() } else { Vec::new() },
+            output: self.output.clone().filter(|path| path.exists()),
+        };
+        loop {
+            let answered = tokio::select! {
+                biased;
+                answer = self.engine.operator.ask(&question) => answer,
+                trouble = self.engine.trouble() => match trouble {
+                    Trouble::Stop(stop) => return Err(stop),
+                    Trouble::Breach(key, stop) => {
+                        self.engine.breached(&key, stop).await?;
+                        continue;
+                    }
+                },
+            };
+            match answered {
+                Ok(answer) => {
+                    let (step, question) = (self.key.clone(), question.prompt);
+                    let event = Event::PromptAnswered { step, purpose, question, answer: answer.clone() };
+                    self.engine.commit(event)?;
+                    return Ok(answer);
+                }
+                Err(Unanswered::Missing) => return Err(Stop::Missing(missing(&question))),
+                Err(Unanswered::Menu { way, reason }) => return Err(Stop::Way { way, reason }),
+                Err(Unanswered::Note(text)) => self.engine.commit(Event::NoteAdded { text })?,
+                Err(Unanswered::Interrupted(signal)) => return Err(Stop::Signal(signal)),
+            }
+        }
+    }
+
+    /// The answer to the same question, where it was given before the step was cut off.
+    fn given_before(&self, asked: &Asked) -> Option<Answer> {
+        let mut given = self.given.borrow_mut();
+        let at = given.iter().position(|(question, answer)| {
+            *question == self.engine.world.masker.text(&asked.prompt) && asked.form.accepts(answer)
+        })?;
+        Some(given.remove(at).1)
+    }
+
+    fn offers_rollback(&self, purpose: Purpose) -> bool {
+        self.menu.contains(&Way::Rollback) || purpose == Purpose::Failure || purpose == Purpose::Unknown
+    }
+}
+
+fn missing(question: &Question) -> String {
+    let fits = match &question.form {
+        Form::Confirm => "yes or no".to_owned(),
+        Form::Typed { expected } => format!("the text `{expected}`"),
+        Form::Choice(of) => of.join(" | "),
+        Form::Choices(of) => format!("some of {}", of.join(", ")),
+        Form::Number => "a number".to_owned(),
+        Form::Checklist(_) => "`all`, or the list of what is ticked".to_owned(),
+        Form::Approve { .. } => "{approve: NAME, note: …}".to_owned(),
+        Form::Hand => "done".to_owned(),
+        Form::Shell { .. } => "a command, or done".to_owned(),
+        Form::Way(ways) => ways.iter().map(|way| format!("{way:?}").to_lowercase()).collect::<Vec<_>>().join(" | "),
+        Form::Text | Form::Editor { .. } => "a text".to_owned(),
+    };
+    format!("{}: {} ({fits})", question.step, question.prompt)
+}
+
+impl Desk for StepDesk<'_> {
+    fn ask<'a>(&'a self, asked: Asked) -> LocalFuture<'a, Result<Answer, Stop>> {
+        Box::pin(self.put(asked))
+    }
+
+    fn record(&self, finding: Finding) -> Result<(), Stop> {
+        let step = self.key.clone();
+        self.engine.commit(match finding {
+            Finding::Approved { approver, note } => Event::ApprovalGiven { step, approver, note },
+            Finding::Measured { probe, value, outcome } => {
+                Event::GateMeasured { step, probe, value, outcome: outcome.to_owned() }
+            }
+            Finding::Decided { decision, reason } => Event::GateDecided { step, decision: decision.to_owned(), reason },
+            Finding::Sent { channel, text } => Event::NoticeSent { channel, text },
+            Finding::NotSent { channel, reason } => Event::NoticeFailed { channel, reason },
+        })
+    }
+
+    fn show(&self, show: Show<'_>) {
+        self.engine.show(show);
+    }
+
+    fn disturbance(&self) -> LocalFuture<'_, Disturbance> {
+        Box::pin(async {
+            loop {
+                let trouble = tokio::select! {
+                    biased;
+                    trouble = self.engine.trouble() => trouble,
+                    attention = self.engine.operator.attention() => return Disturbance::Attention(attention),
+                };
+                match trouble {
+                    Trouble::Stop(stop) => return Disturbance::Stop(stop),
+                    Trouble::Breach(key, stop) => {
+                        if let Err(stop) = self.engine.breached(&key, stop).await {
+                            return Disturbance::Stop(stop);
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    fn anchor(&self) -> String {
+        let book = self.engine.book.borrow();
+        let (seq, head) = book.anchor().unwrap_or_default();
+        format!("{} {seq} {head}", self.engine.paths.id)
+    }
+}
+
+impl Engine {
+    /// Shows something, with every secret taken out of it. What a command printed was masked before.
+    pub(super) fn show(&self, show: Show<'_>) {
+        let mask = |text: &str| self.world.masker.text(text);
+        match show {
+            Show::Command { text, values, timeout } => {
+                let values: Vec<_> = values.iter().map(|(name, value)| (name.clone(), mask(value))).collect();
+                self.screen.show(Show::Command { text: &mask(text), values: &values, timeout });
+            }
+            Show::Guidance(text) => self.screen.show(Show::Guidance(&mask(text))),
+            Show::Info(text) => self.screen.show(Show::Info(&mask(text))),
+            Show::Warning(text) => self.screen.show(Show::Warning(&mask(text))),
+            Show::Progress(text) => self.screen.show(Show::Progress(&mask(text))),
+            Show::Outcome { key, how, detail, took } => {
+                self.screen.show(Show::Outcome { key, how, detail: &mask(detail), took });
+            }
+            other => self.screen.show(other),
+        }
+    }
+}

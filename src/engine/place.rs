@@ -1,0 +1,106 @@
+//! Where a step works: its directory, its files, and the tree its script comes from.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::Engine;
+use crate::action::{Kind, Place, Stop};
+use crate::git;
+use crate::operator::Show;
+use crate::runbook::Step;
+use crate::vars::Values;
+
+/// Whether a script has to be that of the release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// As it is in the work tree.
+    WorkTree,
+    /// As the release has it.
+    Release,
+}
+
+impl Engine {
+    /// What the files of an attempt are called, up to their endings.
+    pub(super) fn files(&self, key: &str, attempt: u32) -> PathBuf {
+        self.paths.output.join(format!("{}.{attempt}", key.replace('/', ".")))
+    }
+
+    /// Where the action of `step` works. A script that touches production and is not as the release has it is taken from a
+    /// linked worktree of the release's commit, and this is said.
+    pub(super) fn place(
+        &self,
+        (step, kind): (&Step, &dyn Kind),
+        files: PathBuf,
+        origin: Origin,
+        values: &Values,
+    ) -> Result<Place, Stop> {
+        let inner = self.inner_dir(step, values)?;
+        let mut base = self.world.repository.work_tree().to_owned();
+        if let Some(script) = kind.script().filter(|_| origin == Origin::Release) {
+            let script = inner.join(script);
+            let script = script.to_string_lossy();
+            let commit = self.release_commit().map_err(failed)?;
+            let there = self.world.repository.file_sha256(&commit, &script).map_err(failed)?;
+            if there != sha256_of(&base.join(&*script)) {
+                let short: String = commit.chars().take(12).collect();
+                let tree = self.paths.dir.join("worktrees").join(&short);
+                self.world.repository.add_worktree(&tree, &commit).map_err(failed)?;
+                let said = format!("./{script} is not as the release has it here; it is taken from commit {short}");
+                self.screen.show(Show::Warning(&said));
+                base = tree;
+            }
+        }
+        Ok(Place { dir: base.join(inner), files })
+    }
+
+    fn inner_dir(&self, step: &Step, values: &Values) -> Result<PathBuf, Stop> {
+        let dir = step.dir.as_ref().map(|dir| dir.render(values)).transpose();
+        Ok(dir.map_err(|why| Stop::failed("template", format!("dir: {why}")))?.map_or_else(PathBuf::new, PathBuf::from))
+    }
+
+    /// The commit that is released: the new tag's, and before there is one the old tag's.
+    fn release_commit(&self) -> Result<String, git::Error> {
+        let new = self.world.repository.find(git::Kind::Tag, &self.var("new_tag"));
+        match new {
+            Ok(Some(commit)) => Ok(commit),
+            _ => self.world.repository.get(git::Kind::Tag, &self.var("tag")),
+        }
+    }
+
+    /// What can be said of the circumstances: HEAD, the script's hash, the values that the text names.
+    pub(super) fn evidence(&self, kind: &dyn Kind, place: &Place, named: Vec<(String, String)>) -> Map<String, Value> {
+        let mut evidence = Map::new();
+        if let Ok(Some(head)) = self.world.repository.head() {
+            evidence.insert("head".to_owned(), head.into());
+        }
+        if let Some(hash) = kind.script().and_then(|script| sha256_of(&place.dir.join(script))) {
+            evidence.insert("script_sha256".to_owned(), hash.into());
+        }
+        if place.dir.starts_with(self.paths.dir.join("worktrees")) {
+            evidence.insert("dir".to_owned(), place.dir.display().to_string().into());
+        }
+        if !named.is_empty() {
+            let named: Map<String, Value> = named.into_iter().map(|(name, value)| (name, value.into())).collect();
+            evidence.insert("values".to_owned(), named.into());
+        }
+        evidence
+    }
+
+    /// Takes away the linked worktrees of the run, where it is over.
+    pub(super) fn remove_worktrees(&self) {
+        let Ok(entries) = std::fs::read_dir(self.paths.dir.join("worktrees")) else { return };
+        for entry in entries.flatten() {
+            // One that cannot be removed is in nobody's way.
+            let _ = self.world.repository.remove_worktree(&entry.path());
+        }
+    }
+}
+
+fn sha256_of(path: &std::path::Path) -> Option<String> {
+    std::fs::read(path).ok().map(|bytes| crate::event::sha256(&bytes))
+}
+
+fn failed(error: git::Error) -> Stop {
+    Stop::failed("git", error.to_string())
+}

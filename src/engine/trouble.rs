@@ -1,0 +1,95 @@
+//! What breaks in on the loop from outside: signals, other processes, gates that watch in the background, the clock of
+//! the incident.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{CommitError, Engine};
+use crate::action::Stop;
+use crate::clock::{Clock as _, SystemClock};
+use crate::event::Event;
+use crate::operator::{Show, Signal};
+
+/// How often it is looked whether something has come.
+const POLL: Duration = Duration::from_millis(50);
+
+/// The last signal that came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inbox(Rc<Cell<Option<Signal>>>);
+
+impl Inbox {
+    /// Takes signals from now on.
+    pub(super) fn listen(&self) -> io::Result<()> {
+        let kinds = [
+            (SignalKind::interrupt(), Signal::Int),
+            (SignalKind::terminate(), Signal::Term),
+            (SignalKind::hangup(), Signal::Hup),
+        ];
+        for (kind, name) in kinds {
+            let (mut stream, inbox) = (signal(kind)?, Rc::clone(&self.0));
+            tokio::task::spawn_local(async move {
+                while stream.recv().await.is_some() {
+                    inbox.set(Some(name));
+                }
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Something that broke in.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The run is not to go on.
+    Stop(Stop),
+    /// A gate in the background was breached.
+    Breach(String, Stop),
+}
+
+impl Engine {
+    /// Ends when something breaks in.
+    pub(super) async fn trouble(&self) -> Trouble {
+        loop {
+            if let Some(signal) = self.trouble.0.get() {
+                return Trouble::Stop(Stop::Signal(signal));
+            }
+            let news = self.book.borrow_mut().news();
+            match news {
+                Ok(news) => self.tell(&news),
+                Err(CommitError::Taken(by)) => return Trouble::Stop(Stop::Yielded(by)),
+                // What can be read of it is not what is being waited for; the next record will say that it is broken.
+                Err(_) => {}
+            }
+            if let Some((key, stop)) = self.breaches.borrow_mut().pop_front() {
+                return Trouble::Breach(key, stop);
+            }
+            if let Err(stop) = self.escalate() {
+                return Trouble::Stop(stop);
+            }
+            SystemClock.sleep(POLL).await;
+        }
+    }
+
+    /// Writes down, and says, that somebody is to be called. The incident's clock stops once the run is over or production
+    /// is back.
+    pub(super) fn escalate(&self) -> Result<(), Stop> {
+        if !self.run(crate::run::Run::escalates) {
+            return Ok(());
+        }
+        let now = self.now();
+        for (at, contact) in self.escalation() {
+            if at <= now && !self.run(|run| run.has_escalated(&contact)) {
+                self.commit(Event::EscalationDue { contact: contact.clone() })?;
+                let whom = self.contact(&contact);
+                self.screen
+                    .show(Show::Warning(&format!("It is time to call {whom}. `hotfix note` records what was said.")));
+                self.show_run();
+            }
+        }
+        Ok(())
+    }
+}
