@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
 
 /// A future that stays on the thread that made it.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -67,10 +68,22 @@ impl Timestamp {
         self.utc().format("%Y%m%d-%H%M%S").to_string()
     }
 
+    /// `YYYY-MM-DD` on the calendar of whoever sits at this machine.
+    #[must_use]
+    pub fn local_date(self) -> String {
+        self.utc().with_timezone(&Local).format("%Y-%m-%d").to_string()
+    }
+
     /// `YYYY-MM-DD` in UTC.
     #[must_use]
     pub fn date(self) -> String {
         self.utc().format("%Y-%m-%d").to_string()
+    }
+
+    /// `YYYY-MM-DD HH:MM:SS` in UTC: for readers who sit anywhere.
+    #[must_use]
+    pub fn date_time(self) -> String {
+        self.utc().format("%Y-%m-%d %H:%M:%S").to_string()
     }
 }
 
@@ -78,6 +91,13 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.utc().to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+/// As it is displayed.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -162,7 +162,10 @@ impl Journal {
         if length < self.end {
             return Err(damaged(&self.path, self.next, "the file is shorter than it was".into()));
         }
-        let contents = parse(&self.path, &bytes, self.next, &self.head)?;
+        let (contents, fault) = parse(&self.path, &bytes, self.next, &self.head);
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
         if contents.torn > 0 {
             let cut = self.file.set_len(self.end + contents.whole).and_then(|()| self.file.sync_all());
             cut.map_err(|source| io_error(&self.path, "cut off its torn end", source))?;
@@ -179,13 +182,27 @@ impl Journal {
 /// # Errors
 /// As [`Journal::open`].
 pub fn read(path: &Path) -> Result<Contents, JournalError> {
-    let bytes = std::fs::read(path).map_err(|source| io_error(path, "read it", source))?;
-    parse(path, &bytes, 0, GENESIS)
+    match read_prefix(path) {
+        (contents, None) => Ok(contents),
+        (_, Some(fault)) => Err(fault),
+    }
 }
 
-/// Reads `bytes` as lines that follow the record `next - 1`, whose line has the hash `head`. The rule of the chain is the
-/// one of every line naming the SHA-256 of the line before it.
-fn parse(path: &Path, bytes: &[u8], next: u64, head: &str) -> Result<Contents, JournalError> {
+/// Reads the journal at `path` as [`read`] does, as far as it can be trusted, and says why no further where that is not its
+/// end: what a person may still be shown of a damaged one.
+#[must_use]
+pub fn read_prefix(path: &Path) -> (Contents, Option<JournalError>) {
+    match std::fs::read(path) {
+        Ok(bytes) => parse(path, &bytes, 0, GENESIS),
+        Err(source) => {
+            let nothing = Contents { head: GENESIS.into(), ..Contents::default() };
+            (nothing, Some(io_error(path, "read it", source)))
+        }
+    }
+}
+
+/// Reads `bytes` as lines that follow the record `next - 1`, whose line has the hash `head`, up to the first that does not.
+fn parse(path: &Path, bytes: &[u8], next: u64, head: &str) -> (Contents, Option<JournalError>) {
     let mut contents = Contents { head: head.into(), ..Contents::default() };
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let Some(line) = line.strip_suffix(b"\n") else {
@@ -193,23 +210,31 @@ fn parse(path: &Path, bytes: &[u8], next: u64, head: &str) -> Result<Contents, J
             break;
         };
         let seq = next + contents.records.len() as u64;
-        let fault = |what: String| damaged(path, seq, what);
-        let text = std::str::from_utf8(line).map_err(|error| fault(format!("not UTF-8: {error}")))?;
-        let record = Record::parse(text).map_err(fault)?;
-        if record.seq != seq {
-            return Err(fault(format!("`seq` is {}, where {seq} follows", record.seq)));
+        if let Err(what) = take(&mut contents, seq, line) {
+            return (contents, Some(damaged(path, seq, what)));
         }
-        if record.prev != contents.head {
-            return Err(fault("`prev` is not the SHA-256 of the line before: one of the two was changed".into()));
-        }
-        if contents.records.last().is_some_and(|before| record.at < before.at) {
-            contents.backwards.push(seq);
-        }
-        contents.head = sha256(line);
-        contents.whole += line.len() as u64 + 1;
-        contents.records.push(record);
     }
-    Ok(contents)
+    (contents, None)
+}
+
+/// Takes in `line` as the record `seq`. The rule of the chain is the one of every line naming the SHA-256 of the line before
+/// it.
+fn take(contents: &mut Contents, seq: u64, line: &[u8]) -> Result<(), String> {
+    let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"))?;
+    let record = Record::parse(text)?;
+    if record.seq != seq {
+        return Err(format!("`seq` is {}, where {seq} follows", record.seq));
+    }
+    if record.prev != contents.head {
+        return Err("`prev` is not the SHA-256 of the line before: one of the two was changed".into());
+    }
+    if contents.records.last().is_some_and(|before| record.at < before.at) {
+        contents.backwards.push(seq);
+    }
+    contents.head = sha256(line);
+    contents.whole += line.len() as u64 + 1;
+    contents.records.push(record);
+    Ok(())
 }
 
 fn io_error(path: &Path, doing: &'static str, source: io::Error) -> JournalError {

@@ -18,6 +18,7 @@ pub mod runbook;
 pub mod event;
 pub mod run;
 pub mod journal;
+pub mod report;
 pub mod store;
 pub mod engine;
 pub mod drill;

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Clock, Timestamp};
 use crate::event::Event;
 use crate::journal::{Author, Journal, JournalError};
+use crate::process;
 
 /// The state directory of one repository.
 #[derive(Clone, Debug)]
@@ -50,6 +51,45 @@ pub struct Holder {
     pub since: String,
     /// The run it drives.
     pub run: String,
+    /// When the process began, as [`process::started`] tells it; 0 where that is not known.
+    ///
+    /// # Why
+    /// Process ids are used again: a process with this id that began at another time is not the holder.
+    #[serde(default)]
+    pub started: u64,
+}
+
+/// Whether a holder still is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Its process lives.
+    Alive,
+    /// Its process is gone.
+    Dead,
+    /// It is on another machine and cannot be seen from here.
+    Elsewhere,
+}
+
+impl Holder {
+    /// This process, driving `run` since `since`.
+    #[must_use]
+    pub fn this_process(run: &str, (user, host): (&str, &str), since: Timestamp) -> Self {
+        let pid = std::process::id();
+        let started = process::started(pid).unwrap_or(0);
+        Self { pid, host: host.into(), user: user.into(), since: since.to_string(), run: run.into(), started }
+    }
+
+    /// Whether it still holds the lock, as far as that can be seen from the machine `host`.
+    #[must_use]
+    pub fn life(&self, host: &str) -> Life {
+        if self.host != host {
+            return Life::Elsewhere;
+        }
+        match process::started(self.pid) {
+            Some(started) if started == self.started || started == 0 || self.started == 0 => Life::Alive,
+            _ => Life::Dead,
+        }
+    }
 }
 
 /// The driver's lock. It is let go when this is dropped, and when the process ends in whatever way.
@@ -80,7 +120,7 @@ pub enum StoreError {
 }
 
 fn describe(holder: &Holder) -> String {
-    let Holder { pid, host, user, since, run } = holder;
+    let Holder { pid, host, user, since, run, .. } = holder;
     format!("run {run} is driven by {user} on {host} (process {pid}) since {since}")
 }
 
@@ -172,6 +212,13 @@ impl Store {
         });
         written.map_err(io_error(&path, "write who holds it"))?;
         Ok(DriverLock { _file: file })
+    }
+
+    /// Whoever last took the driver's lock; no lock is taken to see it. Whether they still hold it is told by
+    /// [`Holder::life`].
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder> {
+        read_holder(&mut File::open(self.root.join("lock")).ok()?)
     }
 
     fn free_id(&self, now: Timestamp, issue: &str) -> String {

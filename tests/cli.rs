@@ -130,7 +130,7 @@ fn without_a_run_or_a_repository_there_is_nothing_to_verify() {
     let nowhere = tempfile::tempdir().unwrap();
     let output = hotfix(nowhere.path(), &["verify"]);
     assert_eq!(code(&output), 13);
-    assert!(said(&output.stderr).contains("no git repository"), "{}", said(&output.stderr));
+    assert!(said(&output.stderr).contains("in no git work tree"), "{}", said(&output.stderr));
     let dir = repository();
     assert_eq!(code(&hotfix(dir.path(), &["verify"])), 13);
     begin(dir.path());

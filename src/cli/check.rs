@@ -1,11 +1,11 @@
 //! `hotfix check`.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Exit, Trouble, work_tree};
+use super::{Exit, Trouble, data, work_tree};
 use crate::runbook::{BUILTIN_EN, Source, load};
 
 #[derive(Debug, Args)]
@@ -28,13 +28,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let loaded = loaded.map_err(|problems| Trouble::new(Exit::Invalid, format!("{name} is refused\n{problems}")))?;
     let stages = &loaded.runbook.stages;
     let steps: usize = stages.iter().map(|stage| stage.steps.len()).sum();
-    writeln!(io::stdout(), "{name}: good, {} stages with {steps} steps.", stages.len())?;
+    data(|out| writeln!(out, "{name}: good, {} stages with {steps} steps.", stages.len()))?;
     Ok(Exit::Success)
 }
 
 /// `hotfix schema`.
 pub(super) fn schema() -> Result<Exit, Trouble> {
     let text = serde_json::to_string_pretty(&crate::runbook::schema()).map_err(io::Error::from)?;
-    writeln!(io::stdout(), "{text}")?;
+    data(|out| writeln!(out, "{text}"))?;
     Ok(Exit::Success)
 }

@@ -6,10 +6,25 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::git::{self, Prompts, Repository};
+use crate::store::Store;
+use crate::vars::Environment;
+
+mod author;
 mod check;
+mod data;
 mod hidden;
 mod init;
+mod list;
+mod log;
+mod note;
+mod report;
+mod select;
+mod status;
 mod verify;
+
+use author::author;
+use data::{Reader, data};
 
 /// How the program ended, as its exit code tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +60,18 @@ enum Command {
     Check(check::Arguments),
     /// Print the JSON Schema of runbooks
     Schema,
+    /// Show where a run stands, and what production runs as far as the log knows
+    Status(status::Arguments),
+    /// List all runs
+    List(list::Arguments),
+    /// Show the audit log of a run
+    Log(log::Arguments),
+    /// Add a line to the audit log of the active run
+    Note(note::Arguments),
     /// Check the integrity of a run's audit log
     Verify(verify::Arguments),
+    /// Write the incident report of a run
+    Report(report::Arguments),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -95,11 +120,13 @@ fn run() -> Exit {
         Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Schema => check::schema(),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::List(arguments) => list::run(&arguments),
+        Command::Log(arguments) => log::run(&arguments),
+        Command::Note(arguments) => note::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "hotfix", &mut io::stdout());
-            Ok(Exit::Success)
-        }
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Completions { shell } => completions(shell),
         Command::Man => man(),
     };
     result.unwrap_or_else(|trouble| {
@@ -108,25 +135,35 @@ fn run() -> Exit {
     })
 }
 
+fn completions(shell: clap_complete::Shell) -> Result<Exit, Trouble> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "hotfix", &mut text);
+    data(|out| out.write_all(&text))?;
+    Ok(Exit::Success)
+}
+
 fn man() -> Result<Exit, Trouble> {
-    clap_mangen::Man::new(Arguments::command()).render(&mut io::stdout())?;
+    data(|out| clap_mangen::Man::new(Arguments::command()).render(out))?;
     Ok(Exit::Success)
 }
 
 /// The repository that this directory is in.
-fn repository() -> Result<git2::Repository, Trouble> {
+fn repository() -> Result<Repository, Trouble> {
     let here = std::env::current_dir()?;
-    git2::Repository::discover(&here).map_err(|error| {
-        let message = format!("{} is in no git repository ({}): go to one", here.display(), error.message());
-        Trouble::new(Exit::Nothing, message)
+    Repository::discover(&here, Environment::of_process(), Prompts::Never).map_err(|error| {
+        let exit = if matches!(error, git::Error::NotARepository(_)) { Exit::Nothing } else { Exit::Error };
+        Trouble::new(exit, whole(&error))
     })
 }
 
 /// The root of the work tree that this directory is in.
 fn work_tree() -> Result<PathBuf, Trouble> {
-    let repository = repository()?;
-    let root = repository.workdir().map(PathBuf::from);
-    root.ok_or_else(|| Trouble::new(Exit::Nothing, "this repository is bare: go to one with a work tree"))
+    Ok(repository()?.work_tree().to_owned())
+}
+
+/// Where the runs of the repository are that this directory is in.
+fn store() -> Result<Store, Trouble> {
+    Ok(Store::under(repository()?.common_dir()))
 }
 
 /// An error and what it came from, in one line.

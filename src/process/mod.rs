@@ -16,6 +16,7 @@
 mod captured;
 mod drive;
 mod group;
+mod identity;
 mod running;
 mod status;
 mod supervisor;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use captured::{Captured, run_captured};
+pub use identity::started;
 pub use running::{Found, Progress, Running, attach, start};
 pub use supervisor::supervise;
 

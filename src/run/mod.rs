@@ -356,7 +356,7 @@ impl Run {
             let mut states = inner.iter().filter_map(|step| self.steps.get(&instance(&group, step, *turn)));
             states.any(|state| state.status != Status::Pending)
         };
-        let turn = (1..).take_while(begun).last().unwrap_or(1);
+        let turn = (1..=u32::MAX).take_while(begun).last().unwrap_or(1);
         let next = self.walk_steps(inner, |step| instance(&group, step, turn));
         next.unwrap_or(Next::Turn { group, turn })
     }

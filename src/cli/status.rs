@@ -1,0 +1,111 @@
+//! `hotfix status`.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::author::host;
+use super::select::{Otherwise, driver, select};
+use super::{Exit, Trouble, data, store};
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::report::{self, Status, printable};
+use crate::store::{Holder, Life};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The run, by its id or the beginning or end of it; by default the active one, else the latest
+    run: Option<String>,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let store = store()?;
+    let run = select(&store, arguments.run.as_deref(), Otherwise::Latest)?;
+    let runbook = run.runbook();
+    let mut status = report::status(&run.source(runbook.as_ref()), &run.run(runbook.as_ref()));
+    let driver = driver(&store, &host(), &run.paths.id);
+    if driver.as_ref().is_some_and(|(_, life)| *life == Life::Alive) {
+        // It is being driven: there is nothing to take up.
+        status.commands.retain(|line| !line.starts_with("hotfix resume"));
+    }
+    if arguments.json {
+        let mut value = serde_json::to_value(&status).map_err(io::Error::from)?;
+        value["driver"] = driver_json(driver.as_ref());
+        value["damage"] = json!(run.damage);
+        value["torn_bytes"] = json!(run.contents.torn);
+        let text = serde_json::to_string_pretty(&value).map_err(io::Error::from)?;
+        data(|out| writeln!(out, "{text}"))?;
+    } else {
+        let now = SystemClock.now();
+        data(|out| show(out, &status, driver.as_ref(), now))?;
+    }
+    run.shown()
+}
+
+/// The driver for programs: `alive` is null where it is on another machine and cannot be seen.
+pub(super) fn driver_json(driver: Option<&(Holder, Life)>) -> Value {
+    let Some((Holder { pid, host, user, since, .. }, life)) = driver else { return Value::Null };
+    let alive = (*life == Life::Alive).then_some(true);
+    json!({ "pid": pid, "host": host, "user": user, "since": since, "alive": alive })
+}
+
+/// The driver in words.
+pub(super) fn driver_words((holder, life): &(Holder, Life), now: Timestamp) -> String {
+    let Holder { pid, host, user, since, .. } = holder;
+    let since = Timestamp::parse(since).map_or_else(|| since.clone(), |at| moment(at, now));
+    let text = match life {
+        Life::Elsewhere => format!("{user} on {host} (process {pid}) since {since}, if it still runs: look there"),
+        Life::Alive | Life::Dead => format!("{user} on {host} (process {pid}) since {since}"),
+    };
+    printable(&text)
+}
+
+/// The local time, with the date where it is not today's.
+fn moment(at: Timestamp, now: Timestamp) -> String {
+    let time = at.local_time().chars().take(5).collect::<String>();
+    if at.local_date() == now.local_date() { time } else { format!("{} {time}", at.local_date()) }
+}
+
+fn show(out: &mut dyn Write, status: &Status, driver: Option<&(Holder, Life)>, now: Timestamp) -> io::Result<()> {
+    let mut line = |name: &str, text: String| writeln!(out, "{name:<12}{}", printable(&text).replace('\n', " "));
+    line("Run", status.run.clone())?;
+    if !status.tag.is_empty() {
+        line("Hotfix", format!("{} -> {} for issue {}", status.tag, status.new_tag, status.issue))?;
+    }
+    line("Way", way(status).to_owned())?;
+    if let Some(stage) = &status.stage {
+        line("Stage", format!("{} of {}, {}: {}", stage.number, stage.of, stage.id, stage.title))?;
+    }
+    if let Some(step) = &status.step {
+        let since = step.since.map(|at| format!(" since {}", moment(at, now))).unwrap_or_default();
+        let failure = step.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
+        line("Step", format!("{} ({}), {}{since}{failure}", step.key, step.title, step.status))?;
+    }
+    line("Production", status.production.words(|at| moment(at, now)))?;
+    if let Some(at) = status.rolled_back {
+        line("Rolled back", moment(at, now))?;
+    }
+    for step in &status.left {
+        line("NOT undone", step.clone())?;
+    }
+    line("Driven by", driver.map_or_else(|| "nobody".to_owned(), |driver| driver_words(driver, now)))?;
+    if let Some(last) = status.last {
+        line("Last record", format!("{} ({})", moment(last.at, now), last.seq))?;
+    }
+    status.commands.iter().try_for_each(|command| line("Go on with", command.clone()))
+}
+
+fn way(status: &Status) -> &'static str {
+    match status.phase {
+        "forward" => "forward",
+        "back" => "back: production is being rolled back",
+        "rolled_back" => "rolled back; what follows a rollback is left to do",
+        "finished" => "finished",
+        "declined" => "declined: no hotfix was needed",
+        "aborted" => "aborted",
+        _ => "unknown: no record of the run can be read",
+    }
+}

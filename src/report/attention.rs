@@ -1,0 +1,109 @@
+//! What whoever reads a report has to know first: everything that did not go as the runbook has it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Source;
+use super::book::Book;
+use super::text::answer;
+use crate::action::Action;
+use crate::event::Event;
+use crate::operator::Answer;
+use crate::run::Run;
+
+/// One thing to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Attention {
+    pub(super) what: &'static str,
+    pub(super) text: String,
+}
+
+/// What there is to know, the gravest first.
+pub(super) fn attention(source: &Source<'_>, run: &Run) -> Vec<Attention> {
+    let mut all: Vec<Attention> = Vec::new();
+    let mut add = |what, text: String| all.push(Attention { what, text });
+    if let Some(fault) = source.fault {
+        add("The audit log is damaged", format!("{fault}. What follows is the part before the damage."));
+    }
+    run.left().into_iter().for_each(|step| add("Left by the rollback", format!("{step} could not be taken back")));
+    for text in without_approval(source) {
+        add("Released WITHOUT a second person's approval", text);
+    }
+    let mut clock = None;
+    let mut failures: BTreeMap<&str, (u32, &str)> = BTreeMap::new();
+    for record in source.records {
+        if clock.is_some_and(|before| record.at < before) {
+            add(
+                "The clock went backwards",
+                format!("before record {}: times around it are not to be trusted", record.seq),
+            );
+        }
+        clock = Some(record.at);
+        match &record.event {
+            Event::StepFailed { step, message, .. } => {
+                let failure = failures.entry(step).or_default();
+                *failure = (failure.0 + 1, message);
+            }
+            event => {
+                if let Some((what, text)) = unusual(source, event) {
+                    add(what, text);
+                }
+            }
+        }
+    }
+    for (step, (times, message)) in failures {
+        let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+        add("Failed", format!("{step}, {often}; at last: {message}"));
+    }
+    all.sort_by_key(|one| !one.what.starts_with("The audit log"));
+    all
+}
+
+fn unusual(source: &Source<'_>, event: &Event) -> Option<(&'static str, String)> {
+    let book = Book::of(source);
+    Some(match event {
+        Event::RunStarted { warnings, .. } if !warnings.is_empty() => ("Started with a warning", warnings.join("; ")),
+        Event::StepSkipped { step, reason } if !is_approval(book, step) && !book.is_condition(step, reason) => {
+            ("Skipped", format!("{step}: {reason}"))
+        }
+        Event::StepDoneByHand { step, note } => {
+            ("Done by hand", note.as_ref().map_or_else(|| step.clone(), |note| format!("{step}: {note}")))
+        }
+        Event::StepInterrupted { step, .. } => ("Interrupted", format!("{step}: how it ended was not known")),
+        Event::UndoFailed { step, message } => ("Undo failed", format!("{step}: {message}")),
+        Event::UndoDone { step, by_hand: Some(note), .. } => ("Undone by hand", format!("{step}: {note}")),
+        Event::GateDecided { step, decision, reason } if decision != "pass" => {
+            ("Gate not passed", format!("{step} decided {decision}: {reason}"))
+        }
+        Event::NoticeFailed { channel, reason } => ("Message not delivered", format!("{channel}: {reason}")),
+        Event::EscalationDeclined { contact, reason } => ("Not escalated", format!("{contact}: {reason}")),
+        Event::RollbackStarted { blind: true, .. } => {
+            ("Rolled back blind", "the log did not tell what had been done".to_owned())
+        }
+        _ => return None,
+    })
+}
+
+/// The approvals that were done without, each with the step and the reason.
+fn without_approval(source: &Source<'_>) -> Vec<String> {
+    let book = Book::of(source);
+    let mut found: BTreeMap<&str, String> = BTreeMap::new();
+    for record in source.records {
+        match &record.event {
+            Event::PromptAnswered { step, answer: given @ Answer::NotApproved { .. }, .. } => {
+                found.insert(step, answer(given));
+            }
+            Event::StepSkipped { step, reason } if is_approval(book, step) && !book.is_condition(step, reason) => {
+                found.insert(step, reason.clone());
+            }
+            Event::ApprovalGiven { step, .. } => _ = found.remove(step.as_str()),
+            _ => {}
+        }
+    }
+    found.into_iter().map(|(step, reason)| format!("{step}: {reason}")).collect()
+}
+
+fn is_approval(book: Book<'_>, step: &str) -> bool {
+    matches!(book.action(step), Some(Action::Approve(_)))
+}

@@ -1,0 +1,171 @@
+//! Where a run stands.
+
+use serde::Serialize;
+
+use super::Source;
+use super::book::Book;
+use super::production::{Production, production};
+use crate::clock::Timestamp;
+use crate::event::{Event, Record};
+use crate::run::{Next, Phase, Run, Status as StepStatus};
+use crate::vars::text_of;
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The id of the run.
+    pub run: String,
+    /// The tag that is fixed.
+    pub tag: String,
+    /// The tag that is made.
+    pub new_tag: String,
+    /// The issue.
+    pub issue: String,
+    /// `forward`, `back`, `rolled_back`, `finished`, `declined`, `aborted`, or `unknown` where no record can be read.
+    pub phase: &'static str,
+    /// When it began.
+    pub began: Option<Timestamp>,
+    /// The stage it is in.
+    pub stage: Option<StagePlace>,
+    /// The step that is next, under way or failed.
+    pub step: Option<StepPlace>,
+    /// What production runs.
+    pub production: Production,
+    /// When production was back, where it was taken back.
+    pub rolled_back: Option<Timestamp>,
+    /// What a rollback could not take back, by step.
+    pub left: Vec<String>,
+    /// The last record.
+    pub last: Option<LastRecord>,
+    /// The command lines that go on from here.
+    pub commands: Vec<String>,
+}
+
+/// A stage and its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StagePlace {
+    /// From 1.
+    pub number: usize,
+    /// How many stages there are.
+    pub of: usize,
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+}
+
+/// A step and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepPlace {
+    /// `stage/step`.
+    pub key: String,
+    /// Its title.
+    pub title: String,
+    /// `next`, `started`, `failed`, `to be undone`, `undo started`.
+    pub status: &'static str,
+    /// When that came about.
+    pub since: Option<Timestamp>,
+    /// Why it failed.
+    pub failure: Option<String>,
+}
+
+/// The last record of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct LastRecord {
+    /// Its place.
+    pub seq: u64,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+/// Where `run`, which the records of `source` make, stands.
+#[must_use]
+pub fn status(source: &Source<'_>, run: &Run) -> Status {
+    let var = |name: &str| run.vars().get(name).map(text_of).unwrap_or_default();
+    let book = Book::of(source);
+    let step = step_place(source, run);
+    let key = step.as_ref().map(|step| step.key.clone()).or_else(|| match run.next() {
+        Next::OpenStage(stage) | Next::CloseStage(stage) => Some(stage),
+        _ => None,
+    });
+    let stage = key.as_deref().and_then(|key| key.split('/').next()).and_then(|id| {
+        let at = book.stages().iter().position(|stage| stage.id == id)?;
+        Some(StagePlace { number: at + 1, of: book.stages().len(), id: id.to_owned(), title: book.stage_title(id) })
+    });
+    Status {
+        run: source.id.to_owned(),
+        tag: var("tag"),
+        new_tag: var("new_tag"),
+        issue: var("issue"),
+        phase: phase(run.phase()),
+        began: run.began(),
+        stage,
+        step,
+        production: production(source),
+        rolled_back: rolled_back(source.records),
+        left: run.left().into_iter().map(str::to_owned).collect(),
+        last: source.records.last().map(|record| LastRecord { seq: record.seq, at: record.at }),
+        commands: commands(source.id, run.phase()),
+    }
+}
+
+/// The name of `phase`.
+pub(super) fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Unborn => "unknown",
+        Phase::Forward => "forward",
+        Phase::Back => "back",
+        Phase::RolledBack => "rolled_back",
+        Phase::Finished => "finished",
+        Phase::Declined => "declined",
+        Phase::Aborted => "aborted",
+    }
+}
+
+/// When production was back; `None` again while another rollback is under way.
+pub(super) fn rolled_back(records: &[Record]) -> Option<Timestamp> {
+    let ends = records.iter().rev();
+    let last = ends
+        .into_iter()
+        .find(|record| matches!(record.event, Event::RunRolledBack { .. } | Event::RollbackStarted { .. }));
+    last.filter(|record| matches!(record.event, Event::RunRolledBack { .. })).map(|record| record.at)
+}
+
+fn commands(id: &str, phase: Phase) -> Vec<String> {
+    let lines: &[&str] = match phase {
+        Phase::Forward | Phase::Back => &["hotfix resume", "hotfix rollback"],
+        Phase::RolledBack => &["hotfix resume RUN", "hotfix rollback RUN"],
+        Phase::Finished | Phase::Aborted | Phase::Unborn => &["hotfix rollback RUN"],
+        Phase::Declined => &[],
+    };
+    lines.iter().map(|line| line.replace("RUN", id)).collect()
+}
+
+fn step_place(source: &Source<'_>, run: &Run) -> Option<StepPlace> {
+    let (key, status) = match run.next() {
+        Next::Step(key) => (key, "next"),
+        Next::Turn { group, .. } => (group, "started"),
+        Next::Decide(key) => (key, "failed"),
+        Next::Unknown(key) => (key, "started"),
+        Next::Undo(key) => (key, "to be undone"),
+        Next::UndoUnknown(key) => (key, "undo started"),
+        Next::OpenStage(_) | Next::CloseStage(_) | Next::RolledBack | Next::Incomplete | Next::Finish | Next::Over => {
+            return None;
+        }
+    };
+    let since = source.records.iter().rev().find(|record| moves(&record.event, &key)).map(|record| record.at);
+    let state = run.step(&key);
+    let failure = state.failure.filter(|_| state.status == StepStatus::Failed).map(|failure| failure.message);
+    Some(StepPlace { title: Book::of(source).step_title(&key), key, status, since, failure })
+}
+
+/// Whether `event` brought the step `key` where it stands.
+fn moves(event: &Event, key: &str) -> bool {
+    match event {
+        Event::StepStarted { step, .. }
+        | Event::StepFailed { step, .. }
+        | Event::StepInterrupted { step, .. }
+        | Event::UndoStarted { step, .. } => step == key,
+        _ => false,
+    }
+}
