@@ -19,5 +19,6 @@ pub mod event;
 pub mod run;
 pub mod journal;
 pub mod store;
+pub mod terminal;
 pub mod drill;
 pub mod cli;
