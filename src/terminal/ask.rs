@@ -5,7 +5,7 @@ use std::path::Path;
 use super::hand_over::Program;
 use super::line::{Line, Untouched};
 use super::list::List;
-use super::prompt::{Head, Leave, Prompt, Session};
+use super::prompt::{Armed, Head, Leave, Prompt, Session};
 use super::text::fill;
 use super::ticks::Ticks;
 use crate::operator::{Answer, Form, Item, Question};
@@ -148,7 +148,7 @@ impl Session<'_> {
         if !env.is_empty() {
             above.push('\n');
             above.push_str(text.shell_env);
-            env.iter().for_each(|(name, value)| above.push_str(&format!("\n  {name}={value}")));
+            above.extend(env.iter().map(|(name, value)| format!("\n  {name}={value}")));
         }
         loop {
             let mut line = Line::new(above.clone(), Untouched::Sends, move |typed| match typed.trim() {
@@ -196,7 +196,7 @@ enum Next {
 
 /// The head of `question`'s own prompts.
 pub(super) fn head<'a>(question: &'a Question, slot: &'static str, keys: &'static str) -> Head<'a> {
-    Head { slot, step: &question.step, prompt: &question.prompt, keys }
+    Head { slot, step: &question.step, prompt: &question.prompt, keys, armed: Armed::Not }
 }
 
 /// A line that takes nothing but `expected`.

@@ -187,13 +187,9 @@ impl State {
         let mut text = frame.lines.join("\n");
         let last = frame.lines.len().saturating_sub(1);
         if let Some((row, column)) = frame.cursor {
-            if last > row {
-                text.push_str(&format!("\x1b[{}A", last - row));
-            }
-            text.push('\r');
-            if column > 0 {
-                text.push_str(&format!("\x1b[{column}C"));
-            }
+            let up = if last > row { format!("\x1b[{}A", last - row) } else { String::new() };
+            let right = if column > 0 { format!("\x1b[{column}C") } else { String::new() };
+            text.extend([up.as_str(), "\r", right.as_str()]);
             self.row = row;
         } else {
             text.push_str("\x1b[?25l");

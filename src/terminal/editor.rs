@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::ask::head;
 use super::hand_over::Program;
 use super::line::{Line, Untouched};
-use super::prompt::{Head, Leave, Session};
+use super::prompt::{Armed, Head, Leave, Session};
 use super::text::fill;
 use crate::operator::Question;
 use crate::vars::Environment;
@@ -29,10 +29,7 @@ impl Session<'_> {
             let mut line = Line::new(above, Untouched::Sends, |_| Ok(()));
             self.put(&head(question, "editor", text.keys_line), &mut line).await?;
             let kept = self.terminal.drafts.borrow().get(SLOT).cloned();
-            let (code, written) = match self.written(editor, kept.as_deref().unwrap_or(initial)).await {
-                Ok(written) => written,
-                Err(_) => (None, String::new()),
-            };
+            let (code, written) = self.written(editor, kept.as_deref().unwrap_or(initial)).await.unwrap_or_default();
             if code.is_none_or(|code| NOT_STARTED.contains(&code)) {
                 return self.line_by_line(question).await;
             }
@@ -69,7 +66,8 @@ impl Session<'_> {
         loop {
             let above = format!("{said}\n{}", written.join("\n"));
             let mut line = Line::new(above.trim_end(), Untouched::Sends, |typed| Ok(typed.to_owned()));
-            let head = Head { slot: "line", ..head(question, "line", text.keys_line) };
+            let armed = if written.is_empty() { Armed::Not } else { Armed::Listens };
+            let head = Head { armed, ..head(question, "line", text.keys_line) };
             let typed = self.put(&head, &mut line).await?;
             if typed == END && written.iter().any(|line| !line.trim().is_empty()) {
                 return Ok(written.join("\n"));

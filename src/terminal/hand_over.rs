@@ -22,7 +22,7 @@ use super::tty::Tty;
 const FOREGROUND: &str = r#"
 trap : HUP
 set -m
-PROGRAM
+(PROGRAM)
 code=$?
 while [ "$code" -gt 128 ] && [ "$(kill -l "$code")" = TSTP ]; do fg >/dev/null; code=$?; done
 exit "$code"
@@ -91,10 +91,10 @@ impl Drop for Leash<'_> {
                 |group: &rustix::process::Pid| *group == getpgrp() || Some(group.as_raw_nonzero().get()) == shell;
             if let Some(front) = front.filter(|front| !ours(front)) {
                 let signal = if look < PATIENCE { Signal::HUP } else { Signal::KILL };
-                drop(kill_process_group(front, signal));
-                drop(kill_process_group(front, Signal::CONT));
+                let _ = kill_process_group(front, signal);
+                let _ = kill_process_group(front, Signal::CONT);
             }
-            drop(rustix::event::poll(&mut [], Some(&LOOK)));
+            let _ = rustix::event::poll(&mut [], Some(&LOOK));
         }
     }
 }

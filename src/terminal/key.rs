@@ -55,7 +55,6 @@ impl Decoder {
         }
         self.bytes.push(byte);
         match self.bytes[..] {
-            [0x1b, b'[' | b'O'] | [0x1b] => None,
             [0x1b, b'[', .., last @ 0x40..=0x7e] | [0x1b, b'O', last] => {
                 let sequence = std::mem::take(&mut self.bytes);
                 if sequence == b"\x1b[200~" {
@@ -64,7 +63,7 @@ impl Decoder {
                 }
                 Some(named(&sequence, last))
             }
-            [0x1b, b'[', ..] => None,
+            [0x1b] | [0x1b, b'O'] | [0x1b, b'[', ..] => None,
             // Alt and a key.
             [0x1b, ..] => {
                 self.bytes.clear();

@@ -73,7 +73,6 @@ impl Lines {
         let mut lines = self.noted(what, now, columns);
         let quiet = self.settings.quiet;
         match what {
-            Show::Run { .. } | Show::Progress(_) => {}
             Show::Stage { guide, budget, .. } if !quiet => {
                 if let Some(budget) = budget {
                     let text = fill(self.text.budget, &[&brief(*budget)]);

@@ -72,6 +72,8 @@ pub(super) struct Head<'a> {
     pub(super) step: &'a str,
     pub(super) prompt: &'a str,
     pub(super) keys: &'static str,
+    /// Whether it listens from the first moment: only where all it takes is one more line of a text.
+    pub(super) armed: Armed,
 }
 
 /// How a prompt is left without giving anything.
@@ -134,10 +136,12 @@ impl<'a> Session<'a> {
         if let Some(draft) = self.terminal.drafts.borrow().get(head.slot) {
             prompt.restore(draft);
         }
-        self.discard();
+        if head.armed == Armed::Not {
+            self.discard();
+        }
         let mut resized = signal(SignalKind::window_change()).ok();
         let head = Head { prompt: self.printed_where_long(head.prompt), ..*head };
-        let (mut hint, mut armed) = (String::new(), Armed::Not);
+        let (mut hint, mut armed) = (String::new(), head.armed);
         loop {
             self.draw(&head, prompt, &hint, armed);
             let key = tokio::select! {
@@ -210,7 +214,7 @@ impl<'a> Session<'a> {
 
 /// Whether a prompt listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Armed {
+pub(super) enum Armed {
     Not,
     Listens,
 }

@@ -81,12 +81,11 @@ impl Sanitizer {
             }
             (_, 0x18 | 0x1a) | (State::HiddenEscape, b'\\') | (State::Hidden, 0x07) => self.state = State::Text,
             (State::Hidden, 0x1b) => self.state = State::HiddenEscape,
-            (State::Hidden, _) => {}
+            (State::Hidden, _) | (State::Control, 0x20..=0x3f) => {}
             (State::HiddenEscape | State::Escape, b'[') => self.state = State::Control,
             (State::HiddenEscape | State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => self.state = State::Hidden,
             (State::HiddenEscape | State::Escape | State::Short, 0x20..=0x2f) => self.state = State::Short,
             (_, 0x1b) => self.state = State::Escape,
-            (State::Control, 0x20..=0x3f) => {}
             (State::HiddenEscape | State::Escape | State::Short | State::Control, _) => self.state = State::Text,
         }
     }

@@ -76,14 +76,14 @@ impl Tty {
     /// The mode as it was found, as long as what this gives is kept.
     pub(super) fn cooked(self: &Rc<Self>) -> Cooked {
         if let Some(found) = &*self.found.borrow() {
-            drop(tcsetattr(&self.device, OptionalActions::Now, found));
+            let _ = tcsetattr(&self.device, OptionalActions::Now, found);
         }
         Cooked(Rc::clone(self))
     }
 
     /// Throws away what was typed and not read.
     pub(super) fn discard_input(&self) {
-        drop(tcflush(&self.device, QueueSelector::IFlush));
+        let _ = tcflush(&self.device, QueueSelector::IFlush);
     }
 
     pub(super) fn device(&self) -> &File {
@@ -111,7 +111,7 @@ impl Drop for Raw {
         if self.0.raw.get() == 0
             && let Some(found) = self.0.found.take()
         {
-            drop(tcsetattr(&self.0.device, OptionalActions::Now, &found));
+            let _ = tcsetattr(&self.0.device, OptionalActions::Now, &found);
         }
     }
 }
