@@ -20,6 +20,8 @@ pub mod run;
 pub mod journal;
 pub mod report;
 pub mod store;
+pub mod preflight;
 pub mod engine;
+pub mod terminal;
 pub mod drill;
 pub mod cli;

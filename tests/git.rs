@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hotfix::git::{Error, Kind, Outcome, Prompts, Reach, Repository, Request, check_name, preflight};
+use hotfix::git::{Continues, Error, Kind, Outcome, Prompts, Reach, Repository, Request, check_name, preflight};
 use hotfix::vars::Environment;
 
 /// A clone `work` of the bare `remote.git` with one commit on main, tagged v1.2.3.
@@ -61,7 +61,8 @@ impl Sandbox {
     fn preflight(&self, path: &Path, tag: &str, new_tag: &str) -> hotfix::git::Preflight {
         let scripts = ["./file".to_owned(), "./deploy.sh".to_owned()];
         let (branch, remote, reach) = ("hotfix/1", "origin", Reach::Online);
-        let wanted = Request { tag, new_tag, branch, remote, reach, scripts: &scripts };
+        let continues = Continues::Nothing;
+        let wanted = Request { tag, new_tag, branch, continues, remote, reach, scripts: &scripts };
         preflight(path, self.env.clone(), Prompts::Never, &wanted).unwrap()
     }
 }

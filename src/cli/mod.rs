@@ -10,16 +10,25 @@ use crate::git::{self, Prompts, Repository};
 use crate::store::Store;
 use crate::vars::Environment;
 
+mod abort;
 mod author;
+mod blind;
 mod check;
+mod choose;
+mod console;
 mod data;
+mod drive;
 mod hidden;
 mod init;
 mod list;
 mod log;
 mod note;
+mod plan;
 mod report;
+mod resume;
+mod rollback;
 mod select;
+mod start;
 mod status;
 mod verify;
 
@@ -38,22 +47,56 @@ pub enum Exit {
     Usage = 2,
     /// The runbook is refused.
     Invalid = 3,
+    /// The preflight failed.
+    Preflight = 4,
+    /// A step or gate failed, and the run is paused.
+    Failed = 5,
+    /// The operator declined: not worth a hotfix.
+    Declined = 6,
+    /// An answer is needed and there is nobody to give it; the run is paused.
+    Unanswered = 7,
+    /// Another process has the lock, another run is active, or a rollback has taken over.
+    Locked = 8,
+    /// The operator paused.
+    Paused = 9,
+    /// Production is rolled back.
+    RolledBack = 10,
+    /// The rollback failed or is incomplete.
+    Incomplete = 11,
     /// The audit log does not hold: something in it is unreadable, unknown or changed.
     AuditFailed = 12,
     /// There is nothing to show.
     Nothing = 13,
+    /// The terminal is gone.
+    HungUp = 129,
+    /// SIGINT, or Ctrl-C at a prompt.
+    Interrupted = 130,
+    /// SIGTERM.
+    Terminated = 143,
 }
 
 /// Walk a team through an emergency production fix, and keep the log of it
 #[derive(Debug, Parser)]
 #[command(name = "hotfix", version, arg_required_else_help = true)]
 struct Arguments {
+    #[command(flatten)]
+    look: console::Look,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Fix production: begin a run for a tag and an issue
+    Start(start::Arguments),
+    /// Take up an interrupted run exactly where its log leaves it
+    Resume(resume::Arguments),
+    /// Take production back to the previous version
+    Rollback(rollback::Arguments),
+    /// End a run that will not be finished
+    Abort(abort::Arguments),
+    /// Show every step as it would run, and do nothing
+    Plan(plan::Arguments),
     /// Write the built-in runbook into the repository, for editing
     Init(init::Arguments),
     /// Validate a runbook
@@ -117,6 +160,11 @@ fn run() -> Exit {
         }
     };
     let result = match arguments.command {
+        Command::Start(given) => start::run(&given, &arguments.look),
+        Command::Resume(given) => resume::run(&given, &arguments.look),
+        Command::Rollback(given) => rollback::run(&given, &arguments.look),
+        Command::Abort(given) => abort::run(&given, &arguments.look),
+        Command::Plan(given) => plan::run(&given, &arguments.look),
         Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Schema => check::schema(),

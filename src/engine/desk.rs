@@ -35,6 +35,11 @@ impl<'a> StepDesk<'a> {
         Self { purpose: Purpose::Undo, given: RefCell::default(), ..self }
     }
 
+    /// With every question asked anew.
+    pub(super) fn anew(self) -> Self {
+        Self { given: RefCell::default(), ..self }
+    }
+
     /// With a file to be looked at.
     pub(super) fn with_output(self, output: PathBuf) -> Self {
         Self { output: Some(output), ..self }

@@ -8,6 +8,7 @@ mod back;
 mod book;
 mod decide;
 mod desk;
+mod doors;
 mod place;
 mod steps;
 mod trouble;
@@ -20,6 +21,7 @@ use std::error::Error;
 use std::rc::Rc;
 
 pub use book::{Book, CommitError};
+pub use doors::Aborted;
 pub use values::{Identity, declared, initial};
 
 use crate::action::{Stop, World};
@@ -35,8 +37,8 @@ pub struct Engine {
     book: RefCell<Book>,
     runbook: Rc<Runbook>,
     world: World,
-    operator: Box<dyn Operator>,
-    screen: Box<dyn Screen>,
+    operator: Rc<dyn Operator>,
+    screen: Rc<dyn Screen>,
     paths: RunPaths,
     trouble: trouble::Inbox,
     breaches: RefCell<VecDeque<(String, Stop)>>,
@@ -86,7 +88,7 @@ impl Engine {
         book: Book,
         runbook: Runbook,
         world: World,
-        (operator, screen): (Box<dyn Operator>, Box<dyn Screen>),
+        (operator, screen): (Rc<dyn Operator>, Rc<dyn Screen>),
         paths: RunPaths,
     ) -> Self {
         Self {
@@ -204,10 +206,6 @@ impl Engine {
 
     fn next(&self) -> Next {
         self.book.borrow().run().next()
-    }
-
-    fn phase(&self) -> Phase {
-        self.book.borrow().run().phase()
     }
 
     /// Looks at the run.

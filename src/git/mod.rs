@@ -21,7 +21,7 @@ mod read;
 mod write;
 
 pub use name::check_name;
-pub use preflight::{Failure, Preflight, Reach, Request, preflight};
+pub use preflight::{Continues, Failure, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
 pub use read::{Change, ChangeKind, Identity, Kind, RemoteRef, Repository};
 pub use write::Outcome;

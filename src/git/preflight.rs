@@ -14,6 +14,15 @@ pub enum Reach {
     Offline,
 }
 
+/// Whether a run goes on with the branch of an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continues {
+    /// The branch must not be there.
+    Nothing,
+    /// An earlier run for the same issue has left it.
+    Branch,
+}
+
 /// What a run is about to use.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
@@ -23,6 +32,8 @@ pub struct Request<'a> {
     pub new_tag: &'a str,
     /// The branch to make.
     pub branch: &'a str,
+    /// Whether it may be there already.
+    pub continues: Continues,
     /// The remote.
     pub remote: &'a str,
     /// Whether it is asked.
@@ -117,7 +128,7 @@ fn names_here(repository: &Repository, wanted: &Request<'_>, found: &mut Preflig
         let hint = if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) };
         found.fail(format!("there is no tag `{}` here{hint}", wanted.tag), "git fetch --tags");
     }
-    if repository.find(Kind::Branch, wanted.branch)?.is_some() {
+    if wanted.continues == Continues::Nothing && repository.find(Kind::Branch, wanted.branch)?.is_some() {
         found.fail(format!("the branch `{}` exists here", wanted.branch), "--name SLUG");
     }
     if repository.find(Kind::Tag, wanted.new_tag)?.is_some() {
@@ -135,7 +146,7 @@ fn remote(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) 
     match repository.remote_refs(wanted.remote) {
         Ok(refs) => {
             let there = |kind: Kind, name: &str| refs.iter().any(|other| other.name == kind.full(name));
-            if there(Kind::Branch, wanted.branch) {
+            if wanted.continues == Continues::Nothing && there(Kind::Branch, wanted.branch) {
                 found.fail(format!("the branch `{}` exists on `{}`", wanted.branch, wanted.remote), "--name SLUG");
             }
             if there(Kind::Tag, wanted.new_tag) {

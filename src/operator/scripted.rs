@@ -17,8 +17,9 @@ use crate::vars::text_of;
 
 /// The key that answers the question of `hotfix rollback`, and no other.
 const ROLLBACK: &str = "rollback";
-/// The key that answers whether a run may go on in another environment.
-const ENVIRONMENT: &str = "environment";
+/// The keys that are no step's: the question of `hotfix rollback`, whether a run may go on in another environment, and the
+/// question of `hotfix abort`.
+const RESERVED: [&str; 3] = [ROLLBACK, "environment", "abort"];
 
 /// Answers from a file, by step.
 #[derive(Debug)]
@@ -68,9 +69,7 @@ impl Scripted {
     #[must_use]
     pub fn check_known(&self, steps: &[String]) -> Vec<UnknownKey> {
         let known = |key: &str| {
-            key == ROLLBACK
-                || key == ENVIRONMENT
-                || steps.iter().any(|step| *step == key || *step == plain(key) || covers(key, step))
+            RESERVED.contains(&key) || steps.iter().any(|step| *step == key || *step == plain(key) || covers(key, step))
         };
         let unknown = self.answers.keys().filter(|key| !known(key));
         unknown.map(|key| UnknownKey { key: key.clone(), nearest: nearest(key, steps) }).collect()
@@ -98,7 +97,7 @@ impl Scripted {
 
     /// The key that answers `question`, the name its use is counted under, and whether the key is a pattern.
     fn key_for(&self, question: &Question) -> Option<(&str, String, Covered)> {
-        if question.purpose == Purpose::Rollback {
+        if question.step == ROLLBACK {
             return Some((ROLLBACK, ROLLBACK.to_owned(), Covered::InFull));
         }
         if let Some(key) = self.named_key(&question.step) {

@@ -12,10 +12,11 @@ impl Run {
     pub fn apply(&mut self, record: &Record) {
         self.records += 1;
         match &record.event {
-            Event::RunStarted { vars, .. } => {
+            Event::RunStarted { vars, environment, .. } => {
                 self.phase = Phase::Forward;
                 self.began = Some(record.at);
                 self.vars.clone_from(vars);
+                self.environment.clone_from(environment);
             }
             Event::RunResumed {} => self.resumed(),
             Event::RunFinished {} => self.phase = Phase::Finished,

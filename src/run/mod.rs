@@ -157,6 +157,7 @@ pub struct Run {
     undone: BTreeMap<String, UndoState>,
     escalated: BTreeSet<String>,
     vars: BTreeMap<String, Value>,
+    environment: BTreeMap<String, String>,
     began: Option<Timestamp>,
     blind: bool,
     records: u64,
@@ -172,9 +173,9 @@ impl Run {
     /// A run of `outline` without a record.
     #[must_use]
     pub fn new(outline: Outline) -> Self {
-        let (stages, steps, undone, escalated, vars) = Default::default();
+        let (stages, steps, undone, escalated, vars, environment) = Default::default();
         let (phase, began) = (Phase::Unborn, None);
-        Self { outline, phase, stages, steps, undone, escalated, vars, began, blind: false, records: 0 }
+        Self { outline, phase, stages, steps, undone, escalated, vars, environment, began, blind: false, records: 0 }
     }
 
     /// What decides the order of its steps.
@@ -242,6 +243,12 @@ impl Run {
     #[must_use]
     pub fn vars(&self) -> &BTreeMap<String, Value> {
         &self.vars
+    }
+
+    /// What the environment variables were that must be the same wherever the run is driven.
+    #[must_use]
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
     }
 
     /// How many answers each step has used up.

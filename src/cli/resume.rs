@@ -1,0 +1,67 @@
+//! `hotfix resume`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::console::Look;
+use super::drive::{Session, drive};
+use super::select::{self, Otherwise, Selected, select};
+use super::{Exit, Trouble};
+use crate::run::Phase;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The run; by default the active one
+    run: Option<String>,
+    /// Take the answers from this file
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
+    let session = Session::open(look, arguments.answers.clone())?;
+    let selected = selected(&session, arguments.run.as_deref())?;
+    let id = selected.paths.id.clone();
+    if let Some(damage) = &selected.damage {
+        let message = format!(
+            "{damage}\nThe run cannot be taken up. Keep the file as it is: `hotfix verify {id}` says more, `hotfix rollback {id}` still takes production back."
+        );
+        return Err(Trouble::new(Exit::AuditFailed, message));
+    }
+    match selected.phase() {
+        Phase::Forward | Phase::Back | Phase::RolledBack => {}
+        phase => {
+            let message = format!(
+                "run {id} is over ({phase:?}): `hotfix report {id}` tells of it, `hotfix start TAG ISSUE` begins another"
+            );
+            return Err(Trouble::new(Exit::Nothing, message));
+        }
+    }
+    let runbook = selected.runbook().ok_or_else(|| {
+        Trouble::new(
+            Exit::AuditFailed,
+            format!("the runbook of run {id} cannot be read; `hotfix rollback {id} --to TAG` works without"),
+        )
+    })?;
+    let _lock = session.lock(&id)?;
+    let engine = session.engine(selected.paths.clone(), runbook)?;
+    super::drive::block_on(engine.resume())?.map_err(|stop| super::drive::trouble(&engine, stop))?;
+    drive(engine)
+}
+
+/// The run that is named, the active one, or the latest that was rolled back and has something left.
+fn selected(session: &Session, named: Option<&str>) -> Result<Selected, Trouble> {
+    if named.is_some() {
+        return select(&session.store, named, Otherwise::Nothing);
+    }
+    let active = select::active(&session.store)?;
+    if let Some(active) = active {
+        return Ok(active);
+    }
+    let latest = select(&session.store, None, Otherwise::Latest)?;
+    if latest.phase() == Phase::RolledBack || latest.damage.is_some() {
+        return Ok(latest);
+    }
+    select(&session.store, None, Otherwise::Nothing)
+}

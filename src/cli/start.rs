@@ -1,0 +1,245 @@
+//! `hotfix start`.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::console::Look;
+use super::drive::{Session, drive};
+use super::{Exit, Trouble, choose, plan, select, whole};
+use crate::clock::SystemClock;
+use crate::engine::{Identity, initial};
+use crate::event::Event;
+use crate::git::{self, Continues, Kind, Prompts, Reach};
+use crate::preflight::preflight;
+use crate::run::{Outline, Phase};
+use crate::runbook::{Loaded, Runbook};
+use crate::version;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// Take the answers from this file
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// Show every step as it would run, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What a run is to be about.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// The tag that production runs, to be fixed
+    pub(super) tag: String,
+    /// The issue
+    pub(super) issue: String,
+    /// Use this runbook
+    #[arg(long, value_name = "FILE")]
+    pub(super) runbook: Option<PathBuf>,
+    /// Name the branch hotfix/SLUG; by default from the issue
+    #[arg(long, value_name = "SLUG")]
+    pub(super) name: Option<String>,
+    /// How the new tag follows: v1.2.4, or v1.2.3-hotfix.1
+    #[arg(long, value_enum, default_value_t = Bump::Patch)]
+    pub(super) bump: Bump,
+    /// The new tag, in place of the next free one
+    #[arg(long, value_name = "TAG")]
+    pub(super) new_tag: Option<String>,
+    /// Branch from the tag, or from an up-to-date main
+    #[arg(long, value_enum)]
+    pub(super) base: Option<Base>,
+    /// Give a variable of the runbook another value
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Do not ask the remote
+    #[arg(long)]
+    pub(super) offline: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Bump {
+    Patch,
+    Hotfix,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Base {
+    Tag,
+    Trunk,
+}
+
+pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
+    let target = &arguments.target;
+    if arguments.dry_run {
+        return plan::show(target, look);
+    }
+    let session = Session::open(look, arguments.answers.clone())?;
+    if let Some(active) = select::active(&session.store)? {
+        return Err(busy(&session, &active));
+    }
+    let loaded = choose::runbook(target.runbook.as_deref(), &session, look)?;
+    let prepared = Prepared::of(target, &loaded.runbook, &session)?;
+    let warnings = prepared.preflight(&loaded, &session)?;
+    let mut known_run = crate::run::Run::new(Outline::of(&loaded.runbook));
+    // The answers are read before anything starts, so that one for an unknown step stops it here.
+    session.console(&known_run).map(drop)?;
+    let lock = session.lock("a new run")?;
+    let environment = loaded.runbook.environment.iter();
+    let environment = environment.filter_map(|name| Some((name.clone(), session.environment.get(name)?.to_owned())));
+    let first = Event::RunStarted {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        runbook: loaded.frozen.clone(),
+        vars: prepared.vars.clone(),
+        environment: environment.collect(),
+        warnings: warnings.clone(),
+    };
+    let author = (session.by.as_str(), session.host.as_str());
+    let begun = session.store.begin(&SystemClock, &target.issue, author, (&loaded.frozen, first));
+    let paths = begun.map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
+    drop(lock);
+    let _lock = session.lock(&paths.id)?;
+    let mut err = io::stderr().lock();
+    writeln!(
+        err,
+        "Run {} begins: {} -> {} on {}.",
+        paths.id, target.tag, prepared.identity.new_tag, prepared.identity.branch
+    )?;
+    for warning in &warnings {
+        writeln!(err, "warning: {warning}")?;
+    }
+    drop(err);
+    known_run = crate::run::Run::new(Outline::default());
+    drop(known_run);
+    drive(session.engine(paths, loaded.runbook)?)
+}
+
+/// Another run is active.
+fn busy(session: &Session, active: &select::Selected) -> Trouble {
+    let id = &active.paths.id;
+    let driver = match select::driver(&session.store, &session.host, id) {
+        Some((holder, _)) => {
+            format!("driven by {} on {} (process {}) since {}", holder.user, holder.host, holder.pid, holder.since)
+        }
+        None => "driven by nobody at the moment".to_owned(),
+    };
+    let message = format!(
+        "run {id} is active, {driver}. One run at a time:\n  continue:   hotfix resume {id}\n  roll back:  hotfix rollback {id}\n  end it:     hotfix abort {id} --reason TEXT"
+    );
+    Trouble::new(Exit::Locked, message)
+}
+
+/// What follows from the command line, the runbook and the repository.
+pub(super) struct Prepared {
+    pub(super) identity: Identity,
+    pub(super) vars: BTreeMap<String, serde_json::Value>,
+    reach: Reach,
+    continues: Continues,
+    warning: Option<String>,
+}
+
+impl Prepared {
+    pub(super) fn of(target: &Target, runbook: &Runbook, session: &Session) -> Result<Self, Trouble> {
+        let mut set = BTreeMap::new();
+        for pair in &target.set {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(Trouble::new(Exit::Usage, format!("--set {pair}: write KEY=VALUE")));
+            };
+            if !runbook.vars.contains_key(name) {
+                let known: Vec<_> = runbook.vars.keys().map(String::as_str).collect();
+                let message = format!("--set {name}: the runbook has no such variable; it has {}", known.join(", "));
+                return Err(Trouble::new(Exit::Usage, message));
+            }
+            set.insert(name.to_owned(), value.to_owned());
+        }
+        if let Some(base) = target.base {
+            let base = if base == Base::Tag { "tag" } else { "trunk" };
+            set.insert("base".to_owned(), base.to_owned());
+        }
+        let reach = if target.offline { Reach::Offline } else { Reach::Online };
+        let issue = target.issue.trim_start_matches('#').to_owned();
+        let slug = target.name.clone().unwrap_or_else(|| slug(&issue));
+        let (new_tag, warning) = new_tag(target, runbook, session, reach)?;
+        let branch = format!("hotfix/{slug}");
+        let continues = if left_by_earlier(session, &issue, &branch)? { Continues::Branch } else { Continues::Nothing };
+        let identity = Identity { tag: target.tag.clone(), new_tag, issue, slug, branch };
+        let vars = initial(runbook, &identity, &set, &session.environment);
+        let vars = vars.map_err(|why| Trouble::new(Exit::Invalid, why))?;
+        Ok(Self { identity, vars, reach, continues, warning })
+    }
+
+    /// What there is to be said, or everything that stands in the way.
+    fn preflight(&self, loaded: &Loaded, session: &Session) -> Result<Vec<String>, Trouble> {
+        let remote = self.vars.get("remote").map(crate::vars::text_of).unwrap_or_default();
+        let request = git::Request {
+            tag: &self.identity.tag,
+            new_tag: &self.identity.new_tag,
+            branch: &self.identity.branch,
+            continues: self.continues,
+            remote: &remote,
+            reach: self.reach,
+            scripts: &[],
+        };
+        let here = session.repository.work_tree();
+        let runbook = (&loaded.runbook, loaded.frozen.as_str());
+        let found = preflight(here, &session.environment, Prompts::Never, runbook, &request);
+        let found = found.map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
+        if found.failures.is_empty() {
+            let continued = (self.continues == Continues::Branch).then(|| {
+                format!("{} is there from an earlier run for the same issue: it goes on there", self.identity.branch)
+            });
+            return Ok(self.warning.clone().into_iter().chain(continued).chain(found.warnings).collect());
+        }
+        let mut message = "the run cannot start yet:".to_owned();
+        for failure in &found.failures {
+            message.push_str(&format!("\n  {}\n      {}", failure.problem, failure.mend));
+        }
+        Err(Trouble::new(Exit::Preflight, message))
+    }
+}
+
+/// The new tag, and what to know of it before taking it.
+fn new_tag(
+    target: &Target,
+    runbook: &Runbook,
+    session: &Session,
+    reach: Reach,
+) -> Result<(String, Option<String>), Trouble> {
+    if let Some(tag) = &target.new_tag {
+        return Ok((tag.clone(), None));
+    }
+    let mut tags = session.repository.names(Kind::Tag).map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
+    if reach == Reach::Online {
+        let remote = runbook.vars.get("remote").map_or_else(|| "origin".to_owned(), crate::vars::text_of);
+        // A remote that does not answer is named by the preflight, with what else is wrong.
+        let refs = session.repository.remote_refs(&remote).unwrap_or_default();
+        tags.extend(refs.iter().filter_map(|there| there.name.strip_prefix("refs/tags/").map(str::to_owned)));
+    }
+    let bump = if target.bump == Bump::Patch { version::Bump::Patch } else { version::Bump::Hotfix };
+    let next = version::next(&target.tag, bump, &tags);
+    let next = next.map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
+    Ok((next.tag.to_string(), next.warning))
+}
+
+/// Whether the branch is there because an earlier run for the same issue was rolled back or given up.
+fn left_by_earlier(session: &Session, issue: &str, branch: &str) -> Result<bool, Trouble> {
+    let text = |run: &crate::run::Run, name: &str| run.vars().get(name).map(crate::vars::text_of);
+    let runs = select::runs(&session.store)?.into_iter().map(select::Selected::open);
+    Ok(runs.into_iter().any(|selected| {
+        let run = selected.run(None);
+        let over = matches!(run.phase(), Phase::RolledBack | Phase::Aborted | Phase::Finished);
+        let same = text(&run, "issue").as_deref() == Some(issue) && text(&run, "branch").as_deref() == Some(branch);
+        over && same
+    }))
+}
+
+/// `1234` of `#1234`, `login-broken` of `Login broken!`.
+fn slug(issue: &str) -> String {
+    let fit = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '_' { c.to_ascii_lowercase() } else { '-' };
+    let text: String = issue.chars().map(fit).collect();
+    let parts: Vec<_> = text.split('-').filter(|part| !part.is_empty()).collect();
+    parts.join("-").trim_matches('.').to_owned()
+}

@@ -1,0 +1,143 @@
+//! The menu behind Esc, and the ways on.
+
+use std::path::Path;
+use std::{fs, io};
+
+use super::ask::{exactly, head};
+use super::hand_over::Program;
+use super::list::List;
+use super::prompt::{Head, Leave, Session};
+use super::sanitize::Sanitizer;
+use super::text::fill;
+use crate::operator::{Answer, Question, Unanswered, Way};
+
+/// What has to be typed before anything is taken back.
+const ROLL_BACK: &str = "roll back";
+/// What is written to the log of a shell that was opened from the menu.
+const OPENED: &str = "opened a shell";
+/// Shows `$1` page by page; ends with 127 where nothing can.
+const PAGER: &str = r#"if [ -n "$PAGER" ]; then eval "$PAGER \"\$1\""; elif command -v less >/dev/null; then less -R "$1"; else (exit 127); fi"#;
+/// How many of the last lines are shown where there is no pager.
+const TAIL: usize = 40;
+
+/// A row of the menu.
+#[derive(Clone, Copy)]
+enum Entry {
+    Way(Way),
+    Note,
+    Shell,
+    Output,
+    Back,
+}
+
+impl Session<'_> {
+    /// The menu. `None` leads back to the question.
+    pub(super) async fn menu(&mut self, question: &Question) -> Result<Option<Unanswered>, Leave> {
+        let text = self.text();
+        let mut entries: Vec<_> =
+            question.menu.iter().filter(|way| **way != Way::Retry).map(|way| Entry::Way(*way)).collect();
+        entries.extend([Entry::Note, Entry::Shell]);
+        entries.extend(question.output.as_ref().map(|_| Entry::Output));
+        entries.push(Entry::Back);
+        let label = |entry: &Entry| match entry {
+            Entry::Way(way) => text.way(*way),
+            Entry::Note => text.menu_note,
+            Entry::Shell => text.menu_shell,
+            Entry::Output => text.menu_output,
+            Entry::Back => text.menu_back,
+        };
+        loop {
+            let mut list = List::new(entries.iter().map(|entry| label(entry).to_owned()));
+            let head = Head { prompt: text.menu, ..head(question, "menu", text.keys_menu) };
+            let chosen = match self.put(&head, &mut list).await {
+                Err(Leave::Esc) => return Ok(None),
+                chosen => chosen?,
+            };
+            match self.chosen(question, entries.get(chosen).copied().unwrap_or(Entry::Back)).await {
+                // Esc in what an entry asks leads back to the menu.
+                Err(Leave::Esc) => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn chosen(&mut self, question: &Question, entry: Entry) -> Result<Option<Unanswered>, Leave> {
+        match entry {
+            Entry::Way(way) => {
+                let reason = self.reason(question, way).await?;
+                Ok(Some(Unanswered::Menu { way, reason }))
+            }
+            Entry::Note => {
+                let note = self.text_line(question, "note", self.text().note, "").await?;
+                Ok(Some(Unanswered::Note(note)))
+            }
+            Entry::Shell => match self.subshell(None, &[]).await {
+                Ok(()) => Ok(Some(Unanswered::Note(OPENED.to_owned()))),
+                Err(error) => {
+                    let said = fill(self.text().shell_failed, &[&error.to_string()]);
+                    self.terminal.canvas.print(&[said]);
+                    Ok(None)
+                }
+            },
+            Entry::Output => {
+                if let Some(path) = &question.output {
+                    self.page(path).await;
+                }
+                Ok(None)
+            }
+            Entry::Back => Ok(None),
+        }
+    }
+
+    /// Asks which of `ways` to go.
+    pub(super) async fn way(&mut self, question: &Question, ways: &[Way]) -> Result<Answer, Leave> {
+        let text = self.text();
+        loop {
+            let mut list = List::new(ways.iter().map(|way| text.way(*way).to_owned()));
+            let chosen = self.put(&head(question, "answer", text.keys_list), &mut list).await?;
+            let Some(&way) = ways.get(chosen) else { continue };
+            match self.reason(question, way).await {
+                // Esc in what a way asks leads back to the ways.
+                Err(Leave::Esc) => {}
+                reason => return Ok(Answer::Way { way, reason: reason? }),
+            }
+        }
+    }
+
+    /// What `way` takes beside being chosen.
+    async fn reason(&mut self, question: &Question, way: Way) -> Result<Option<String>, Leave> {
+        let text = self.text();
+        match way {
+            Way::Skip => self.text_line(question, "reason", text.reason, "").await.map(Some),
+            Way::Done => self.done_note(question).await,
+            Way::Rollback => {
+                let mut plan = text.plan_empty.to_owned();
+                if !question.rollback.is_empty() {
+                    plan = format!("{}\n  {}", text.plan, question.rollback.join("\n  "));
+                }
+                let mut line = exactly(text.plan_confirm.to_owned(), ROLL_BACK, self);
+                self.put(&Head { prompt: &plan, ..head(question, "rollback", text.keys_back) }, &mut line).await?;
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Shows the file at `path`, by a pager or its end.
+    async fn page(&mut self, path: &Path) {
+        let program = Program { script: PAGER, args: &[path], dir: None, env: &[] };
+        let shown = self.hand_over(&program).await.is_ok_and(|ended| ended.success());
+        if !shown {
+            let lines = tail(path).unwrap_or_else(|error| vec![fill(self.text().output_gone, &[&error.to_string()])]);
+            self.terminal.canvas.print(&lines);
+        }
+    }
+}
+
+/// The last lines of the file at `path`.
+fn tail(path: &Path) -> io::Result<Vec<String>> {
+    let mut sanitizer = Sanitizer::default();
+    let mut lines = sanitizer.push(&fs::read(path)?);
+    lines.extend(sanitizer.finish());
+    Ok(lines.split_off(lines.len().saturating_sub(TAIL)))
+}

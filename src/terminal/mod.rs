@@ -1,0 +1,261 @@
+//! The person at a terminal, and the screen.
+//!
+//! # Why
+//! A prompt here confirms nothing by itself: Enter alone, the end of input, a terminal that is gone and keys that were typed
+//! before it was shown are never a yes. Prompts are futures that can be dropped at any moment, because a rollback from
+//! another terminal or a signal may come while somebody thinks; so keys are read without blocking, and the mode of the
+//! terminal is put back by a guard. The prompt libraries block a thread and cannot be taken back, hence prompts of our own.
+
+mod ask;
+mod canvas;
+mod editor;
+mod hand_over;
+mod key;
+mod line;
+mod lines;
+mod list;
+pub mod markdown;
+mod menu;
+mod paint;
+mod plain;
+mod prompt;
+pub mod sanitize;
+mod text;
+mod ticks;
+mod tty;
+mod wrap;
+
+use std::cell::RefCell;
+use std::future::pending;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use self::canvas::Canvas;
+use self::key::Key;
+use self::lines::Lines;
+use self::paint::{Paint, Tone};
+use self::prompt::{Drafts, Leave, Look, Session};
+use self::sanitize::clean;
+use self::text::Text;
+use self::tty::{Gone, Keys, Tty};
+use crate::clock::{Clock, LocalFuture, SystemClock};
+use crate::operator::{Answer, Attention, Operator, Presence, Question, Screen, Show, Unanswered};
+
+pub use self::plain::Plain;
+
+/// How often the line of a command that runs is drawn.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How things are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether text may be coloured, bold or dim.
+    pub color: bool,
+    /// Whether only questions, commands, failures and warnings are shown.
+    pub quiet: bool,
+    /// In which language the program speaks.
+    pub language: Language,
+}
+
+/// A language that the program speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Simplified Chinese, zh-CN.
+    Chinese,
+}
+
+impl Settings {
+    fn paint(self) -> Paint {
+        if self.color { Paint::Colour } else { Paint::Bare }
+    }
+}
+
+/// The terminal that the program was started from: a person, and a screen.
+#[derive(Debug)]
+pub struct Terminal {
+    settings: Settings,
+    text: &'static Text,
+    tty: Rc<Tty>,
+    canvas: Canvas,
+    lines: RefCell<Lines>,
+    /// The question that was left unanswered, with what had been typed.
+    open: RefCell<Option<Question>>,
+    drafts: RefCell<Drafts>,
+}
+
+impl Terminal {
+    /// Takes the terminal. Its mode changes only while a question or a command is up.
+    ///
+    /// # Errors
+    /// Where stdin and stderr are not a terminal.
+    pub fn open(settings: Settings) -> io::Result<Self> {
+        let text = Text::of(settings.language);
+        Ok(Self {
+            settings,
+            text,
+            tty: Tty::open()?,
+            canvas: Canvas::new(text),
+            lines: RefCell::new(Lines::new(settings)),
+            open: RefCell::default(),
+            drafts: RefCell::default(),
+        })
+    }
+
+    fn look(&self) -> Look {
+        Look { paint: self.settings.paint(), text: self.text }
+    }
+
+    async fn asked(&self, question: &Question) -> Result<Answer, Unanswered> {
+        let due = self.lines.borrow_mut().due(SystemClock.now(), Canvas::size().1);
+        self.canvas.print(&due);
+        if !self.open.borrow().as_ref().is_some_and(|open| same(open, question)) {
+            self.forget();
+            self.open.replace(Some(question.clone()));
+        }
+        let shown = Question { prompt: clean(&question.prompt), step: clean(&question.step), ..question.clone() };
+        let left = |leave| match leave {
+            Leave::Esc => Unanswered::Missing,
+            Leave::Interrupted(signal) => Unanswered::Interrupted(signal),
+        };
+        let mut session = Session::open(self).map_err(left)?;
+        loop {
+            match session.answer(&shown).await {
+                Ok(answer) if question.form.accepts(&answer) => {
+                    drop(session);
+                    self.forget();
+                    self.settle(&shown, &answer);
+                    return Ok(answer);
+                }
+                Ok(_) => self.canvas.print(&[self.text.refused.to_owned()]),
+                Err(Leave::Esc) => match session.menu(&shown).await {
+                    Ok(None) | Err(Leave::Esc) => {}
+                    Ok(Some(unanswered)) => {
+                        if !matches!(unanswered, Unanswered::Note(_)) {
+                            self.forget();
+                        }
+                        return Err(unanswered);
+                    }
+                    Err(interrupted) => return Err(left(interrupted)),
+                },
+                Err(interrupted) => return Err(left(interrupted)),
+            }
+        }
+    }
+
+    fn forget(&self) {
+        self.open.replace(None);
+        self.drafts.borrow_mut().clear();
+    }
+
+    /// Leaves a question and its answer on the screen.
+    fn settle(&self, question: &Question, answer: &Answer) {
+        let paint = self.settings.paint();
+        let room = Canvas::size().1.saturating_sub(3);
+        let mut lines = vec![format!("? {}", paint.tone(Tone::Dim, &question.step))];
+        lines.extend(wrap::wrap_text(&question.prompt, room).iter().map(|line| format!("  {line}")));
+        let said = wrap::wrap_text(&clean(&self.said(answer)), room.saturating_sub(2));
+        lines.extend(said.iter().enumerate().map(|(at, line)| {
+            let mark = if at == 0 { "  → " } else { "    " };
+            format!("{mark}{}", paint.tone(Tone::Strong, line))
+        }));
+        self.canvas.print(&lines);
+    }
+
+    fn said(&self, answer: &Answer) -> String {
+        let with = |text: &str, more: Option<&String>| match more {
+            Some(more) => format!("{text}: {more}"),
+            None => text.to_owned(),
+        };
+        match answer {
+            Answer::Yes => self.text.yes.to_owned(),
+            Answer::No => self.text.no.to_owned(),
+            Answer::Text(text) | Answer::Command(text) => text.clone(),
+            Answer::Number(number) => number.to_string(),
+            Answer::Choices(several) | Answer::Checked(several) => several.join("\n"),
+            Answer::Approved { name, note } => format!("{name}: {note}"),
+            Answer::NotApproved { reason } => reason.clone(),
+            Answer::Done { note } => with(self.text.done, note.as_ref()),
+            Answer::Way { way, reason } => with(self.text.way(*way), reason.as_ref()),
+        }
+    }
+
+    async fn wanted(&self) -> Attention {
+        let mut keys = self.tty.raw().and_then(|raw| Ok((raw, Keys::of(&self.tty)?))).ok();
+        let _bar = Bar(&self.canvas);
+        loop {
+            let now = SystemClock.now();
+            self.canvas.tick(now, self.lines.borrow().budget(now));
+            // While a question is up, the keys are for it.
+            let listens = keys.as_mut().filter(|_| !self.canvas.asks());
+            let key = tokio::select! {
+                biased;
+                key = next(listens.map(|(_, keys)| keys)) => key,
+                () = SystemClock.sleep(TICK) => continue,
+            };
+            match key {
+                Ok(Key::Ctrl('c')) => return Attention::Interrupt,
+                Ok(Key::Esc) => return Attention::Menu,
+                Ok(_) => {}
+                // Whoever is told of signals is told of this.
+                Err(Gone) => keys = None,
+            }
+        }
+    }
+}
+
+/// The next key, where keys are listened to.
+async fn next(keys: Option<&mut Keys>) -> Result<Key, Gone> {
+    match keys {
+        Some(keys) => keys.next().await,
+        None => pending().await,
+    }
+}
+
+/// The line of a command that runs: taken off the screen when nobody waits for it any more.
+struct Bar<'a>(&'a Canvas);
+
+impl Drop for Bar<'_> {
+    fn drop(&mut self) {
+        self.0.hide_bar();
+    }
+}
+
+/// Whether it is the same question, asked again.
+fn same(one: &Question, other: &Question) -> bool {
+    one.step == other.step && one.purpose == other.purpose && one.prompt == other.prompt && one.form == other.form
+}
+
+impl Operator for Terminal {
+    fn ask<'a>(&'a self, question: &'a Question) -> LocalFuture<'a, Result<Answer, Unanswered>> {
+        Box::pin(self.asked(question))
+    }
+
+    fn attention(&self) -> LocalFuture<'_, Attention> {
+        Box::pin(self.wanted())
+    }
+
+    fn presence(&self) -> Presence {
+        Presence::Person
+    }
+}
+
+impl Screen for Terminal {
+    fn show(&self, what: Show<'_>) {
+        let now = SystemClock.now();
+        let mut lines = self.lines.borrow_mut();
+        self.canvas.print(&lines.of(&what, now, Canvas::size().1));
+        match what {
+            Show::Command { timeout, .. } => self.canvas.begin(now, timeout),
+            Show::Output(_) if !self.settings.quiet && self.canvas.works() => {
+                self.canvas.message(now, lines.partial().trim());
+            }
+            Show::Progress(line) => self.canvas.message(now, clean(line).replace('\n', " ").trim()),
+            Show::CommandEnded | Show::Step { .. } => self.canvas.end(),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The screen where there is no terminal: lines, and nothing else.
+
+use std::cell::RefCell;
+
+use super::Settings;
+use super::canvas::write;
+use super::lines::Lines;
+use crate::clock::{Clock, SystemClock};
+use crate::operator::{Screen, Show};
+
+/// How wide lines are set where nothing tells, in columns.
+const WIDTH: usize = 100;
+
+/// Writes plain lines to stderr.
+#[derive(Debug)]
+pub struct Plain {
+    lines: RefCell<Lines>,
+    progress: RefCell<String>,
+}
+
+impl Plain {
+    /// A screen without a terminal. Colour is for whoever asked for it; nothing else is ever more than text.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { lines: RefCell::new(Lines::new(settings)), progress: RefCell::default() }
+    }
+}
+
+impl Screen for Plain {
+    fn show(&self, what: Show<'_>) {
+        let mut lines = self.lines.borrow_mut();
+        let mut text = lines.of(&what, SystemClock.now(), WIDTH);
+        if let Show::Progress(line) = what {
+            // The same line again says nothing new.
+            if *self.progress.borrow() != line {
+                text.extend(lines.progress(line));
+                line.clone_into(&mut self.progress.borrow_mut());
+            }
+        }
+        if !text.is_empty() {
+            write(&(text.join("\n") + "\n"));
+        }
+    }
+}

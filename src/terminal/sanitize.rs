@@ -1,0 +1,172 @@
+//! What a program writes, without what would move the cursor.
+//!
+//! # Why
+//! A log line can carry any bytes: cursor movement would paint over a prompt, an OSC sequence can set a title or the
+//! clipboard, and a mark that turns the direction of writing makes a command read as another one. Text is kept, all else goes.
+
+/// The longest line that is held back, in bytes; what is longer is broken.
+const LONGEST: usize = 16 * 1024;
+/// How far apart tab stops are, in columns.
+const TAB: usize = 8;
+
+/// Takes bytes that were cut anywhere, and gives lines.
+#[derive(Debug, Default)]
+pub struct Sanitizer {
+    state: State,
+    /// The bytes so far of a character that is not whole.
+    letter: Vec<u8>,
+    line: String,
+    /// The line is begun anew when something more is written to it.
+    returned: Returned,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Text,
+    /// After ESC.
+    Escape,
+    /// In a sequence of ESC and bytes up to a final one.
+    Short,
+    /// In a control sequence: ESC [.
+    Control,
+    /// In a string that a terminal takes for itself: OSC, DCS, APC, PM, SOS.
+    Hidden,
+    /// In such a string, after ESC.
+    HiddenEscape,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Returned {
+    #[default]
+    No,
+    Yes,
+}
+
+impl Sanitizer {
+    /// Takes `bytes`, and gives the lines that they completed.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for &byte in bytes {
+            self.take(byte, &mut lines);
+        }
+        lines
+    }
+
+    /// The line that is not complete yet; empty where there is none.
+    #[must_use]
+    pub fn partial(&self) -> &str {
+        &self.line
+    }
+
+    /// Ends the output: what there is of a last line.
+    pub fn finish(&mut self) -> Option<String> {
+        self.broken_letter();
+        let line = std::mem::take(&mut self.line);
+        *self = Self::default();
+        (!line.is_empty()).then_some(line)
+    }
+
+    fn take(&mut self, byte: u8, lines: &mut Vec<String>) {
+        match (self.state, byte) {
+            (State::Text, 0x1b) => {
+                self.broken_letter();
+                self.state = State::Escape;
+            }
+            (State::Text, _) => self.text(byte, lines),
+            // A new line ends any sequence: one that is never closed must not swallow the rest.
+            (_, b'\n') => {
+                self.state = State::Text;
+                self.text(byte, lines);
+            }
+            (_, 0x18 | 0x1a) | (State::HiddenEscape, b'\\') | (State::Hidden, 0x07) => self.state = State::Text,
+            (State::Hidden, 0x1b) => self.state = State::HiddenEscape,
+            (State::Hidden, _) | (State::Control, 0x20..=0x3f) => {}
+            (State::HiddenEscape | State::Escape, b'[') => self.state = State::Control,
+            (State::HiddenEscape | State::Escape, b']' | b'P' | b'X' | b'^' | b'_') => self.state = State::Hidden,
+            (State::HiddenEscape | State::Escape | State::Short, 0x20..=0x2f) => self.state = State::Short,
+            (_, 0x1b) => self.state = State::Escape,
+            (State::HiddenEscape | State::Escape | State::Short | State::Control, _) => self.state = State::Text,
+        }
+    }
+
+    fn text(&mut self, byte: u8, lines: &mut Vec<String>) {
+        if byte.is_ascii() {
+            self.broken_letter();
+        }
+        match byte {
+            b'\n' => {
+                self.returned = Returned::No;
+                lines.push(std::mem::take(&mut self.line));
+            }
+            b'\r' => self.returned = Returned::Yes,
+            0x08 => {
+                self.line.pop();
+            }
+            b'\t' => {
+                let column = self.line.chars().count();
+                (column % TAB..TAB).for_each(|_| self.write(' '));
+            }
+            0x20..=0x7e => self.write(char::from(byte)),
+            0x80.. => self.part(byte),
+            _ => {}
+        }
+        if self.line.len() > LONGEST {
+            lines.push(std::mem::take(&mut self.line));
+        }
+    }
+
+    /// Takes a byte of a character of several.
+    fn part(&mut self, byte: u8) {
+        let continues = byte & 0xc0 == 0x80;
+        if !continues {
+            self.broken_letter();
+        }
+        self.letter.push(byte);
+        match std::str::from_utf8(&self.letter) {
+            Ok(text) => {
+                let letter = text.chars().next();
+                self.letter.clear();
+                if let Some(letter) = letter.filter(|letter| is_kept(*letter)) {
+                    self.write(letter);
+                }
+            }
+            Err(error) if error.error_len().is_some() => self.broken_letter(),
+            Err(_) => {}
+        }
+    }
+
+    fn broken_letter(&mut self) {
+        if !self.letter.is_empty() {
+            self.letter.clear();
+            self.write(char::REPLACEMENT_CHARACTER);
+        }
+    }
+
+    fn write(&mut self, letter: char) {
+        if std::mem::take(&mut self.returned) == Returned::Yes {
+            self.line.clear();
+        }
+        self.line.push(letter);
+    }
+}
+
+/// Whether a character neither controls the terminal nor turns the direction of writing.
+fn is_kept(letter: char) -> bool {
+    let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !letter.is_control() && !turns
+}
+
+/// `text` without anything that would control a terminal; its lines stay lines.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let mut sanitizer = Sanitizer::default();
+    let mut lines = sanitizer.push(text.as_bytes());
+    let ended = text.ends_with('\n');
+    lines.extend(sanitizer.finish());
+    let mut text = lines.join("\n");
+    if ended {
+        text.push('\n');
+    }
+    text
+}
