@@ -4,6 +4,10 @@
 pub(crate) const PROLOGUE: &str = include_str!("scripts/prologue.sh");
 /// The stand-in for npm; lies outside the repository, on the sandbox's `PATH`.
 pub(crate) const NPM: &str = include_str!("scripts/npm");
+/// The repository's own runbook.
+pub(crate) const RUNBOOK: &str = include_str!("runbook.yaml");
+/// What `hotfix drill --auto` answers; `{fix}` and `{strategy}` are put in.
+pub(crate) const ANSWERS: &str = include_str!("answers.yaml");
 /// The login check of v1.2.2, which is sound.
 pub(crate) const LOGIN: &str = include_str!("app/login.sh");
 /// The login check of v1.2.3, which lets anyone in.

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::contents::{EMAIL, LOGIN, LOGIN_BROKEN, NPM, PASSWORD, PROLOGUE, SCRIPTS, TESTS};
+use super::contents::{ANSWERS, EMAIL, LOGIN, LOGIN_BROKEN, NPM, PASSWORD, PROLOGUE, RUNBOOK, SCRIPTS, TESTS};
 
 /// The tag that production serves, with the broken login check.
 pub const TAG: &str = "v1.2.3";
@@ -91,7 +91,8 @@ impl Sandbox {
             return Err(Error::File { path: dir, source: io::ErrorKind::DirectoryNotEmpty.into() });
         }
         let mut sandbox = Self { dir, exe: exe.to_owned(), servers: Vec::new(), fate: Fate::Removed };
-        for name in ["bin", "config", "home", "log", "origin.git", "releases", "repo/app", "repo/tests"] {
+        for name in ["bin", "config", "home", "log", "origin.git", "releases", "repo/.hotfix", "repo/app", "repo/tests"]
+        {
             made(&sandbox.dir.join(name))?;
         }
         for name in SERVICES.into_iter().chain(["production"]) {
@@ -138,6 +139,12 @@ impl Sandbox {
     #[must_use]
     pub fn fix_command() -> &'static str {
         "git show v1.2.2:app/login.sh >app/login.sh"
+    }
+
+    /// Answers, as a file of answers has them, that drive the whole runbook with the deployment strategy `strategy`.
+    #[must_use]
+    pub fn answers(strategy: &str) -> String {
+        ANSWERS.replace("{fix}", Self::fix_command()).replace("{strategy}", strategy)
     }
 
     /// The names and arguments of the scripts that were called, in order.
@@ -269,6 +276,7 @@ impl Sandbox {
         for (name, text) in SCRIPTS {
             self.script(&format!("repo/{name}"), text)?;
         }
+        self.write("repo/.hotfix/runbook.yaml", RUNBOOK)?;
         self.commit("Deploy by script")?;
         self.release(TAG_BEFORE)?;
         self.script("repo/app/login.sh", LOGIN_BROKEN)?;
