@@ -49,6 +49,22 @@ fn log_output_is_that_of_the_last_attempt_and_of_the_last_repetition() {
 }
 
 #[test]
+fn what_a_step_wrote_does_not_control_the_terminal_it_is_shown_on() {
+    let repo = Repo::new();
+    let run = repo.run("1234", 0, vec![started("staging/deploy-staging", 1)]);
+    fs::write(run.output.join("staging.deploy-staging.1.log"), "a\u{1b}]0;title\u{7}b\n").unwrap();
+    let pty = portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).unwrap();
+    let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_hotfix"));
+    command.args(["log", "--output", "staging/deploy-staging"]);
+    command.cwd(repo.0.path());
+    let mut child = pty.slave.spawn_command(command).unwrap();
+    let mut line = String::new();
+    BufReader::new(pty.master.try_clone_reader().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "a\\u{1b}]0;title\\u{7}b\r\n");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn log_follow_shows_a_note_from_another_process_and_ends_with_the_run() {
     let repo = Repo::new();
     let run = repo.run("1234", 0, vec![]);

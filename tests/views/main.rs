@@ -155,7 +155,9 @@ fn a_damaged_log_is_shown_as_far_as_it_is_good_and_ends_with_12() {
     assert_eq!(code, 12);
     has(&err, &["NOT written"]);
     assert_eq!(fs::read(&run.journal).unwrap(), before);
+    fs::write(&run.runbook, "no").unwrap();
     fs::remove_file(&run.journal).unwrap();
+    has(&repo.hotfix(&["status"]).2, &["frozen runbook cannot be read"]);
     for command in ["log", "status", "report", "verify"] {
         assert_eq!(repo.hotfix(&[command]).0, 12, "{command}");
     }

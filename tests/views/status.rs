@@ -76,6 +76,8 @@ fn status_says_where_it_stands_in_words_and_in_json() {
     has(&out, &parts);
     let (_, out, _) = repo.hotfix(&["status", "--json"]);
     let value: Value = serde_json::from_str(&out).unwrap();
+    append(&run, started("deploy/direct", 2));
+    has(&repo.hotfix(&["status"]).1, &["deploy/direct (deploy/direct), cut off"]);
     assert_eq!(value["run"], json!(run.id));
     assert_eq!(value["step"]["status"], json!("failed"));
     assert_eq!(value["production"]["version"], Value::Null);

@@ -1,12 +1,14 @@
 //! The views of a run's records: the line, the status and the incident report.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod standing;
+
 use std::collections::BTreeMap;
 
 use hotfix::clock::Timestamp;
 use hotfix::event::{Event, Record};
 use hotfix::operator::{Answer, Purpose};
-use hotfix::report::{self, Source, html, json, markdown};
+use hotfix::report::{Source, html, json, markdown};
 use hotfix::runbook::{self, BUILTIN_EN, Runbook};
 use serde_json::json;
 
@@ -88,16 +90,6 @@ impl Log {
         markdown(&self.source())
     }
 
-    fn status(&self) -> report::Status {
-        report::status(&self.source(), &self.source().run())
-    }
-
-    /// The version and the step it is known by.
-    fn production(&self) -> (Option<String>, Option<String>) {
-        let production = self.status().production;
-        (production.version, production.step)
-    }
-
     fn deployed(self) -> Self {
         self.and(stage("deploy")).and(started("deploy/direct", 1)).and(done("deploy/direct", 1))
     }
@@ -173,9 +165,12 @@ fn has(page: &str, parts: &[&str]) {
 #[test]
 fn the_summary_tells_how_long_it_took_and_when_production_was_well() {
     let log = Log::new().deployed();
-    has(&log.markdown(), &["# Incident report: v1.2.3 to v1.2.4, issue 1234", "| Status | active |", "not mitigated"]);
+    has(
+        &log.markdown(),
+        &["# Incident report: v1.2.3 to v1.2.4, issue 1234", "| Status | active |", "not yet mitigated"],
+    );
     let log = log.and(started("deploy/validate", 1)).and(done("deploy/validate", 1));
-    has(section(&log.markdown(), "Summary"), &["| Time to mitigate | not mitigated by this run |"]);
+    has(section(&log.markdown(), "Summary"), &["| Time to mitigate | not yet mitigated |"]);
     let log = log.and(closed("deploy")).and(Event::RunFinished {});
     let page = log.markdown();
     let parts = [
@@ -194,14 +189,14 @@ fn the_summary_tells_how_long_it_took_and_when_production_was_well() {
 #[test]
 fn a_rollback_is_a_mitigation_and_a_decline_has_its_reason() {
     let log = Log::new().deployed().and(rollback()).and(undo("deploy/direct")).and(undone("deploy/direct"));
-    has(&log.markdown(), &["| Status | active: rolling back |", "| Time to mitigate | not mitigated"]);
+    has(&log.markdown(), &["| Status | active: rolling back |", "| Time to mitigate | not yet"]);
     let log = log.and(rolled_back());
     has(&log.markdown(), &["| Status | rolled back;", "| Time to mitigate | 7m00s |", "| Ended | not yet |"]);
     has(&log.and(Event::RunFinished {}).markdown(), &["| Status | rolled back, finished |"]);
     let log = Log::new().and(Event::RunDeclined { reason: "can wait".into() });
     has(&log.markdown(), &["| Status | declined: can wait |"]);
     let log = Log::new().and(Event::RunAborted { reason: "wrong tag".into() });
-    has(&log.markdown(), &["| Status | aborted: wrong tag |"]);
+    has(&log.markdown(), &["| Status | aborted: wrong tag |", "| Time to mitigate | not mitigated by this run |"]);
 }
 
 #[test]
@@ -213,8 +208,10 @@ fn what_did_not_go_as_it_should_comes_first_and_a_condition_is_not_such_a_thing(
         .and(asked("review/approval", Answer::NotApproved { reason: "alone at night".into() }))
         .and(skipped("review/approval", "alone at night"))
         .and(skipped("assess/severity", "obvious"))
+        .and(started("deploy/direct", 1))
         .and(failed("deploy/direct", 1))
         .and(failed("deploy/direct", 2))
+        .and(failed("deploy/validate", 1))
         .and(hand)
         .and(notice)
         .and(Event::StepInterrupted { step: "deploy/direct".into(), attempt: 3 })
@@ -227,13 +224,14 @@ fn what_did_not_go_as_it_should_comes_first_and_a_condition_is_not_such_a_thing(
     let first = section(&page, "What to know first");
     let parts = [
         "**Released WITHOUT a second person's approval**: review/approval: alone at night",
+        "**Failed**: deploy/validate, once; at last: exit code 3; then it was done by hand",
         "**Skipped**: assess/severity: obvious",
-        "**Failed**: deploy/direct, 2 times; at last: exit code 3",
+        "**Failed**: deploy/direct, 2 times; at last: exit code 3; it has not succeeded",
         "**Done by hand**: deploy/validate: looked at it",
         "**Message not delivered**: warroom: 503",
         "**Interrupted**: deploy/direct",
         "**Not escalated**: manager: asleep",
-        "**The clock went backwards**: before record 11",
+        "**The clock went backwards**: before record 13",
         "**Left by the rollback**: deploy/direct",
         "**Undo failed**: deploy/direct: no route",
     ];
@@ -243,6 +241,8 @@ fn what_did_not_go_as_it_should_comes_first_and_a_condition_is_not_such_a_thing(
     has(section(&page, "Skips"), &["SEV2", "obvious", "alone at night"]);
     let approved = Event::ApprovalGiven { step: "review/approval".into(), approver: "eve".into(), note: "ok".into() };
     assert!(!log.and(approved).markdown().contains("WITHOUT"));
+    let early = Log::new().and(skipped("review/approval", "alone at night"));
+    has(&early.markdown(), &["**Went on WITHOUT a second person's approval**"]);
 }
 
 #[test]
@@ -338,58 +338,4 @@ fn without_a_runbook_or_a_record_there_still_is_a_report() {
     let empty = Source { records: &[], ..log.source() };
     has(&markdown(&empty), &["# Incident report: run", "no record can be read"]);
     assert!(html(&empty).ends_with("</html>\n"));
-}
-
-#[test]
-fn production_is_what_the_log_knows_of_it() {
-    let known = |version: &str, step: &str| (Some(version.to_owned()), Some(step.to_owned()));
-    let unknown = |step: &str| (None, Some(step.to_owned()));
-    let log = Log::new();
-    assert_eq!(log.production(), (Some("v1.2.3".into()), None));
-    let log = log.and(stage("deploy")).and(started("deploy/direct", 1));
-    assert_eq!(log.production(), unknown("deploy/direct"));
-    let log = log.and(failed("deploy/direct", 1));
-    assert_eq!(log.production(), unknown("deploy/direct"));
-    let log = log.and(started("deploy/direct", 2)).and(done("deploy/direct", 2));
-    assert_eq!(log.production(), known("v1.2.4", "deploy/direct"));
-    let log = log.and(rollback());
-    assert_eq!(log.production(), known("v1.2.4", "deploy/direct"));
-    let log = log.and(undo("deploy/direct"));
-    assert_eq!(log.production(), unknown("deploy/direct"));
-    let log = log.and(undo_failed("deploy/direct"));
-    assert_eq!(log.production(), unknown("deploy/direct"));
-    let log = log.and(stage("rollback")).and(started("rollback/restore", 1)).and(done("rollback/restore", 1));
-    assert_eq!(log.production(), known("v1.2.3", "rollback/restore"));
-    assert_eq!(log.and(rolled_back()).production(), (Some("v1.2.3".into()), None));
-    let skipped = Log::new().and(failed("deploy/direct", 1)).and(skipped("deploy/direct", "later"));
-    assert_eq!(skipped.production(), unknown("deploy/direct"), "a step that failed and is skipped has done something");
-    let undone = Log::new().deployed().and(rollback()).and(undo("deploy/direct")).and(undone("deploy/direct"));
-    assert_eq!(undone.production(), known("v1.2.3", "deploy/direct"));
-    let untouched = Log::new().and(rollback()).and(rolled_back());
-    assert_eq!(untouched.production(), (Some("v1.2.3".into()), None));
-    let blind = Log::new().and(Event::RollbackStarted { to: "v1.2.3".into(), reason: None, blind: true });
-    assert_eq!(blind.production(), (None, None));
-    let words = Log::new().deployed().status().production.words(|_| "03:12".into());
-    assert_eq!(words, "v1.2.4 since 03:12 (deploy/direct)");
-}
-
-#[test]
-fn the_status_says_where_the_run_stands_and_how_to_go_on() {
-    let log = Log::new().and(stage("assess")).and(started("assess/severity", 1)).and(failed("assess/severity", 1));
-    let status = log.status();
-    let (stage_place, step) = (status.stage.unwrap(), status.step.unwrap());
-    assert_eq!((stage_place.number, stage_place.of, stage_place.title.as_str()), (1, 5, "Assess it"));
-    assert_eq!((step.key.as_str(), step.title.as_str(), step.status), ("assess/severity", "Severity", "failed"));
-    assert_eq!((step.since, step.failure.as_deref()), (Some(log.records[3].at), Some("exit code 3")));
-    assert_eq!((status.phase, status.last.unwrap().seq), ("forward", 3));
-    assert_eq!(status.commands, ["hotfix resume", "hotfix rollback"]);
-    assert_eq!((status.tag.as_str(), status.new_tag.as_str(), status.issue.as_str()), ("v1.2.3", "v1.2.4", "1234"));
-    let log = Log::new().deployed().and(rollback()).and(undo("deploy/direct")).and(undo_failed("deploy/direct"));
-    let status = log.status();
-    assert_eq!((status.phase, status.left), ("back", vec!["deploy/direct".to_owned()]));
-    let log = log.and(rolled_back());
-    assert_eq!(log.status().rolled_back, log.records.last().map(|record| record.at));
-    let over = Log::new().and(Event::RunAborted { reason: "x".into() }).status();
-    assert_eq!((over.phase, over.step.is_none()), ("aborted", true));
-    assert_eq!(over.commands, ["hotfix rollback 20251123-035700-1234"]);
 }
