@@ -8,9 +8,10 @@ use super::Source;
 use super::book::Book;
 use super::text::answer;
 use crate::action::Action;
+use crate::action::git::Git;
 use crate::event::Event;
 use crate::operator::Answer;
-use crate::run::{Run, Status};
+use crate::run::{Run, Status, UndoStatus};
 
 /// One thing to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +28,9 @@ pub(super) fn attention(source: &Source<'_>, run: &Run) -> Vec<Attention> {
         add("The audit log is damaged", format!("{fault}. What follows is the part before the damage."));
     }
     run.left().into_iter().for_each(|step| add("Left by the rollback", format!("{step} could not be taken back")));
+    for text in still_there(source, run) {
+        add("Still there after the rollback", text);
+    }
     let without = if run.touched_production() {
         "Released WITHOUT a second person's approval"
     } else {
@@ -63,6 +67,23 @@ pub(super) fn attention(source: &Source<'_>, run: &Run) -> Vec<Attention> {
     }
     all.sort_by_key(|one| !one.what.starts_with("The audit log"));
     all
+}
+
+/// What git made before a rollback and no undo took back: a rollback deletes no tag and takes nothing out of main.
+fn still_there(source: &Source<'_>, run: &Run) -> Vec<String> {
+    let way_back = source.records.iter().position(|record| matches!(record.event, Event::RollbackStarted { .. }));
+    let made = |step: &str| {
+        let lasting = matches!(
+            Book::of(source).action(step),
+            Some(Action::Git(Git::Tag { .. } | Git::Push(_) | Git::Merge { .. }))
+        );
+        lasting && run.step(step).status == Status::Done && run.undo(step) != Some(UndoStatus::Done)
+    };
+    let found = source.records[..way_back.unwrap_or(0)].iter().filter_map(|record| match &record.event {
+        Event::StepStarted { step, what, .. } if made(step) => Some((step, format!("{step}: {what}"))),
+        _ => None,
+    });
+    found.collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 /// What became of a step that failed.

@@ -24,6 +24,7 @@ stages:
       - { id: old, when: severity == 'SEV2', note: Take your time }
   - id: review
     steps:
+      - { id: push, git: { push: ["{{ new_tag }}"] } }
       - { id: approval, approve: { prompt: "Who?", optional: true } }
   - id: deploy
     title: Deployment
@@ -189,10 +190,14 @@ fn the_summary_tells_how_long_it_took_and_when_production_was_well() {
 #[test]
 fn a_rollback_is_a_mitigation_and_a_decline_has_its_reason() {
     let log = Log::new().deployed().and(rollback()).and(undo("deploy/direct")).and(undone("deploy/direct"));
+    assert!(!log.markdown().contains("Still there"));
     has(&log.markdown(), &["| Status | active: rolling back |", "| Time to mitigate | not yet"]);
     let log = log.and(rolled_back());
     has(&log.markdown(), &["| Status | rolled back;", "| Time to mitigate | 7m00s |", "| Ended | not yet |"]);
     has(&log.and(Event::RunFinished {}).markdown(), &["| Status | rolled back, finished |"]);
+    let log = Log::new().and(started("review/push", 1)).and(done("review/push", 1));
+    assert!(!log.markdown().contains("Still there"));
+    has(&log.and(rollback()).markdown(), &["**Still there after the rollback**: review/push: ./deploy.sh"]);
     let log = Log::new().and(Event::RunDeclined { reason: "can wait".into() });
     has(&log.markdown(), &["| Status | declined: can wait |"]);
     let log = Log::new().and(Event::RunAborted { reason: "wrong tag".into() });
