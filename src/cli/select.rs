@@ -107,7 +107,8 @@ impl Selected {
         run
     }
 
-    /// The runbook that was frozen for it: the one in its log, which nobody has changed, else the one beside it.
+    /// The runbook that was frozen for it: the one in its log, which nobody has changed, else the one beside it. That there is
+    /// none is said, for then little is known of what the run's steps are.
     pub(super) fn runbook(&self) -> Option<Runbook> {
         let name = self.paths.runbook.display().to_string();
         let read = |text: String| load(&Source::Text { name: name.clone(), text }, BUILTIN_EN).ok();
@@ -116,6 +117,11 @@ impl Selected {
             _ => None,
         });
         let loaded = logged.or_else(|| read(std::fs::read_to_string(&self.paths.runbook).ok()?));
+        if loaded.is_none() {
+            // Where even this cannot be said there is nobody to tell.
+            let warning = "warning: the run's frozen runbook cannot be read: what its steps touch is not known";
+            let _ = writeln!(io::stderr(), "{warning}");
+        }
         loaded.map(|loaded| loaded.runbook)
     }
 

@@ -82,7 +82,11 @@ fn show(out: &mut dyn Write, status: &Status, driver: Option<&(Holder, Life)>, n
     if let Some(step) = &status.step {
         let since = step.since.map(|at| format!(" since {}", moment(at, now))).unwrap_or_default();
         let failure = step.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
-        line("Step", format!("{} ({}), {}{since}{failure}", step.key, step.title, step.status))?;
+        let status = match (step.status, driver) {
+            ("started" | "undo started", None) => "cut off, its end is not known; begun",
+            (status, _) => status,
+        };
+        line("Step", format!("{} ({}), {status}{since}{failure}", step.key, step.title))?;
     }
     line("Production", status.production.words(|at| moment(at, now)))?;
     if let Some(at) = status.rolled_back {

@@ -8,9 +8,10 @@ use super::Source;
 use super::book::Book;
 use super::text::answer;
 use crate::action::Action;
+use crate::action::git::Git;
 use crate::event::Event;
 use crate::operator::Answer;
-use crate::run::Run;
+use crate::run::{Run, Status, UndoStatus};
 
 /// One thing to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,8 +28,16 @@ pub(super) fn attention(source: &Source<'_>, run: &Run) -> Vec<Attention> {
         add("The audit log is damaged", format!("{fault}. What follows is the part before the damage."));
     }
     run.left().into_iter().for_each(|step| add("Left by the rollback", format!("{step} could not be taken back")));
+    for text in still_there(source, run) {
+        add("Still there after the rollback", text);
+    }
+    let without = if run.touched_production() {
+        "Released WITHOUT a second person's approval"
+    } else {
+        "Went on WITHOUT a second person's approval"
+    };
     for text in without_approval(source) {
-        add("Released WITHOUT a second person's approval", text);
+        add(without, text);
     }
     let mut clock = None;
     let mut failures: BTreeMap<&str, (u32, &str)> = BTreeMap::new();
@@ -54,10 +63,38 @@ pub(super) fn attention(source: &Source<'_>, run: &Run) -> Vec<Attention> {
     }
     for (step, (times, message)) in failures {
         let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
-        add("Failed", format!("{step}, {often}; at last: {message}"));
+        add("Failed", format!("{step}, {often}; at last: {message}; {}", end(run.step(step).status)));
     }
     all.sort_by_key(|one| !one.what.starts_with("The audit log"));
     all
+}
+
+/// What git made before a rollback and no undo took back: a rollback deletes no tag and takes nothing out of main.
+fn still_there(source: &Source<'_>, run: &Run) -> Vec<String> {
+    let way_back = source.records.iter().position(|record| matches!(record.event, Event::RollbackStarted { .. }));
+    let made = |step: &str| {
+        let lasting = matches!(
+            Book::of(source).action(step),
+            Some(Action::Git(Git::Tag { .. } | Git::Push(_) | Git::Merge { .. }))
+        );
+        lasting && run.step(step).status == Status::Done && run.undo(step) != Some(UndoStatus::Done)
+    };
+    let found = source.records[..way_back.unwrap_or(0)].iter().filter_map(|record| match &record.event {
+        Event::StepStarted { step, what, .. } if made(step) => Some((step, format!("{step}: {what}"))),
+        _ => None,
+    });
+    found.collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
+/// What became of a step that failed.
+fn end(status: Status) -> &'static str {
+    match status {
+        Status::Done => "then it succeeded",
+        Status::DoneByHand => "then it was done by hand",
+        Status::Skipped => "then it was skipped",
+        Status::Left => "it was left so",
+        Status::Pending | Status::Started | Status::Failed => "it has not succeeded",
+    }
 }
 
 fn unusual(source: &Source<'_>, event: &Event) -> Option<(&'static str, String)> {

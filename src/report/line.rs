@@ -116,3 +116,88 @@ fn pairs(result: &Map<String, Value>) -> Option<String> {
     let pairs: Vec<_> = result.iter().map(|(name, value)| format!("{name} {}", text_of(value))).collect();
     (!pairs.is_empty()).then(|| pairs.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+    use crate::clock::Timestamp;
+    use crate::event::Record;
+
+    /// What the line says of the event `event`, which is given as its fields in JSON.
+    fn told(event: &str) -> String {
+        let header = r#""seq":0,"at":"2025-11-23T03:57:00.000Z","run":"r1","by":"ada","host":"db1","prev":"""#;
+        let record = Record::parse(&format!("{{{header},{event}}}")).unwrap_or_else(|error| panic!("{event}: {error}"));
+        let line = line(&record);
+        let (time, words) = line.split_once("  ").unwrap_or_default();
+        assert_eq!(time, Timestamp::parse("2025-11-23T03:57:00.000Z").map(Timestamp::local_time).unwrap_or_default());
+        words.to_owned()
+    }
+
+    #[test]
+    fn every_event_has_its_words() {
+        let all = [
+            (r#""event":"run.resumed""#, "run resumed by ada@db1"),
+            (r#""event":"run.paused","reason":"asked""#, "run paused: asked"),
+            (r#""event":"run.finished""#, "run finished"),
+            (r#""event":"run.declined","reason":"can wait""#, "run declined by ada@db1: can wait"),
+            (r#""event":"run.aborted","reason":"wrong tag""#, "run aborted by ada@db1: wrong tag"),
+            (r#""event":"run.rolled_back","to":"v1""#, "rolled back: production is on v1 and validated"),
+            (r#""event":"stage.started","stage":"test""#, "stage test started"),
+            (r#""event":"stage.finished","stage":"test""#, "stage test finished"),
+            (
+                r#""event":"step.started","step":"a/b","attempt":2,"what":"./x $Y""#,
+                "step a/b started (attempt 2): ./x $Y",
+            ),
+            (
+                r#""event":"step.done","step":"a/b","attempt":1,"result":{"exit":0},"set":{"x":"y"}"#,
+                "step a/b done: exit 0; x = y",
+            ),
+            (r#""event":"step.done_by_hand","step":"a/b","note":"did it""#, "step a/b done by hand: did it"),
+            (
+                r#""event":"step.failed","step":"a/b","attempt":1,"reason":"exit","message":"code 3","again":true"#,
+                "step a/b FAILED (attempt 1, exit): code 3; it is tried again",
+            ),
+            (r#""event":"step.skipped","step":"a/b","reason":"no time""#, "step a/b skipped: no time"),
+            (
+                r#""event":"step.interrupted","step":"a/b","attempt":1"#,
+                "step a/b interrupted (attempt 1): how it ended is not known",
+            ),
+            (
+                r#""event":"prompt.answered","step":"a/b","purpose":"step","question":"Sure?","answer":"yes""#,
+                r#"a/b: ada@db1 was asked "Sure?" and answered: yes"#,
+            ),
+            (r#""event":"approval.given","step":"a/b","approver":"eve","note":"ok""#, "a/b: approved by eve: ok"),
+            (
+                r#""event":"gate.measured","step":"a/b","probe":"p","value":1.5,"outcome":"success""#,
+                "gate a/b: p = 1.5, success",
+            ),
+            (
+                r#""event":"gate.decided","step":"a/b","decision":"fail","reason":"2 of 3""#,
+                "gate a/b decided fail: 2 of 3",
+            ),
+            (r#""event":"escalation.due","contact":"senior""#, "escalation due: call senior"),
+            (r#""event":"escalation.made","contact":"senior""#, "escalation made: ada@db1 called senior"),
+            (
+                r#""event":"escalation.declined","contact":"senior","reason":"here""#,
+                "escalation declined: ada@db1 did not call senior: here",
+            ),
+            (r#""event":"notice.sent","channel":"war","text":"hi""#, "notice sent to war: hi"),
+            (r#""event":"notice.failed","channel":"war","reason":"503""#, "notice to war FAILED: 503"),
+            (r#""event":"note.added","text":"db slow""#, "note by ada@db1: db slow"),
+            (r#""event":"rollback.started","to":"v1","reason":"bad""#, "rollback to v1 started by ada@db1: bad"),
+            (r#""event":"undo.started","step":"a/b","what":"./u""#, "undo of a/b started: ./u"),
+            (r#""event":"undo.done","step":"a/b","along_with":"c/d""#, "undo of a/b done along with c/d"),
+            (r#""event":"undo.done","step":"a/b","by_hand":"dns""#, "undo of a/b done by hand by ada@db1: dns"),
+            (r#""event":"undo.failed","step":"a/b","message":"no route""#, "undo of a/b FAILED: no route"),
+        ];
+        for (event, words) in all {
+            assert_eq!(told(event), words, "{event}");
+        }
+    }
+
+    #[test]
+    fn what_a_person_wrote_controls_no_terminal_and_stays_in_its_line() {
+        let words = told(r#""event":"note.added","text":"a\u001b[31m\nb\u202ec""#);
+        assert_eq!(words, r"note by ada@db1: a\u{1b}[31m ⏎ b\u{202e}c");
+    }
+}

@@ -65,6 +65,7 @@ fn summary(page: &mut Page, incident: &Incident) {
     let drivers: Vec<_> = drivers
         .map(|person| format!("{} on {}", person.name, person.hosts.iter().cloned().collect::<Vec<_>>().join(", ")))
         .collect();
+    let never = if incident.ended.is_some() { "not mitigated by this run" } else { "not yet mitigated" };
     let so_far = if incident.ended.is_some() { "Duration" } else { "Duration so far" };
     let rows = [
         ("Run", Some(incident.run.clone())),
@@ -74,10 +75,7 @@ fn summary(page: &mut Page, incident: &Incident) {
         ("Ended", Some(moment(incident.ended).unwrap_or_else(|| "not yet".to_owned()))),
         (so_far, length(incident.seconds)),
         ("Mitigated", moment(incident.mitigated)),
-        (
-            "Time to mitigate",
-            Some(length(incident.seconds_to_mitigate).unwrap_or_else(|| "not mitigated by this run".to_owned())),
-        ),
+        ("Time to mitigate", Some(length(incident.seconds_to_mitigate).unwrap_or_else(|| never.to_owned()))),
         ("Driven by", Some(drivers.join("; "))),
     ];
     page.heading("Summary");
@@ -144,7 +142,7 @@ fn audit(page: &mut Page, incident: &Incident) {
     page.heading("Audit");
     page.line("This report was made from the run's audit log, whose head was then:");
     page.code(&[&audit.trailer]);
-    page.line("The same line stands in the message of the release's tag and of the merge. Check the log's chain, then its head:");
+    page.line("The messages of the release's tag and of the merge carry such a line too, of an earlier head. To check the chain, and this head in it:");
     let file = format!("\"$(git rev-parse --git-common-dir)/hotfix/runs/{run}/journal.jsonl\"");
     let head = format!("sed -n {}p {file} | tr -d '\\n' | sha256sum", audit.seq + 1);
     page.code(&[&format!("hotfix verify {run}"), &head]);
