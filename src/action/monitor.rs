@@ -185,7 +185,9 @@ impl Monitor {
             let told = move |line: String| {
                 lines.borrow_mut()[at] = line;
                 if !self.background {
-                    ctx.desk.show(Show::Progress(&lines.borrow().join(" · ")));
+                    let lines = lines.borrow();
+                    let known: Vec<_> = lines.iter().filter(|line| !line.is_empty()).map(String::as_str).collect();
+                    ctx.desk.show(Show::Progress(&known.join(" · ")));
                 }
             };
             let watch = Watch::new(probe, ctx, until).map_err(|why| Stop::failed("template", why))?;

@@ -91,13 +91,29 @@ impl<'a> Watch<'a> {
             Err(why) => return (Measurement::Error, why.into()),
         };
         let mut values = self.ctx.values.clone();
-        let value = facts.iter().find(|(name, _)| is_reading(&self.probe.source, name));
+        let value = facts.iter().find(|(name, _)| self.is_reading(name));
         let value = value.map_or(Value::Null, |(_, value)| value.clone());
         facts.into_iter().for_each(|(name, value)| values.set(name, value));
         let holds = |condition: &Option<Condition>| condition.as_ref().map(|it| it.holds(&values)).transpose();
         match (holds(&self.probe.success_condition), holds(&self.probe.failure_condition)) {
             (Ok(success), Ok(failure)) => (classify(success, failure), value),
             (Err(why), _) | (_, Err(why)) => (Measurement::Error, why.into()),
+        }
+    }
+
+    /// Whether the fact is the one that the probe is about: the first that its conditions name, else the plainest.
+    fn is_reading(&self, name: &str) -> bool {
+        let conditions = [&self.probe.success_condition, &self.probe.failure_condition];
+        let mut named = conditions.into_iter().flatten().filter_map(|condition| condition.names().ok()).peekable();
+        if named.peek().is_some() {
+            return named.any(|names| names.contains(name));
+        }
+        match &self.probe.source {
+            Source::Http(_) => name == "status",
+            Source::Run(_) => name == "exit_code",
+            Source::Prometheus(_) => name == "result",
+            Source::Log(_) => name == "count",
+            Source::System(_) => name == "load1",
         }
     }
 
@@ -204,16 +220,6 @@ fn memory() -> Option<f64> {
 fn sysctl(name: &str) -> Option<String> {
     let output = std::process::Command::new("sysctl").args(["-n", name]).output().ok()?;
     String::from_utf8(output.stdout).ok()
-}
-
-fn is_reading(source: &Source, name: &str) -> bool {
-    match source {
-        Source::Http(_) => name == "status",
-        Source::Run(_) => name == "exit_code",
-        Source::Prometheus(_) => name == "result",
-        Source::Log(_) => name == "count",
-        Source::System(_) => name == "load1",
-    }
 }
 
 fn word(measurement: Measurement) -> &'static str {

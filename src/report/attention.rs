@@ -77,7 +77,7 @@ fn still_there(source: &Source<'_>, run: &Run) -> Vec<String> {
             Book::of(source).action(step),
             Some(Action::Git(Git::Tag { .. } | Git::Push(_) | Git::Merge { .. }))
         );
-        lasting && run.step(step).status == Status::Done && run.undo(step) != Some(UndoStatus::Done)
+        lasting && run.step(step).status == Status::Done && run.undo(step).status != Some(UndoStatus::Done)
     };
     let found = source.records[..way_back.unwrap_or(0)].iter().filter_map(|record| match &record.event {
         Event::StepStarted { step, what, .. } if made(step) => Some((step, format!("{step}: {what}"))),
