@@ -190,7 +190,7 @@ impl Terminal {
             let now = SystemClock.now();
             self.canvas.tick(now, self.lines.borrow().budget(now));
             // While a question is up, the keys are for it.
-            let listens = keys.as_mut().filter(|_| !self.canvas.asks());
+            let listens = keys.as_mut().filter(|_| !self.canvas.is_taken());
             let key = tokio::select! {
                 biased;
                 key = next(listens.map(|(_, keys)| keys)) => key,

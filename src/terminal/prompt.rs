@@ -107,7 +107,7 @@ impl Drop for Paste {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        self.terminal.canvas.clear();
+        self.terminal.canvas.release();
     }
 }
 
@@ -117,6 +117,7 @@ impl<'a> Session<'a> {
         let gone = |_| Leave::Interrupted(Signal::Hup);
         let raw = terminal.tty.raw().map_err(gone)?;
         let keys = Keys::of(&terminal.tty).map_err(gone)?;
+        terminal.canvas.take();
         super::canvas::write("\x1b[?2004h");
         Ok(Self { terminal, keys, _paste: Paste, _raw: raw })
     }

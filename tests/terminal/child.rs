@@ -27,8 +27,8 @@ fn item(text: &str, optional: bool) -> Item {
 fn question(scenario: &str) -> Option<Question> {
     let ways = vec![Way::Retry, Way::Done, Way::Skip, Way::Rollback, Way::Pause];
     let form = match scenario {
-        "confirm" | "ahead" | "gone" => Form::Confirm,
-        "typed" => Form::Typed { expected: "v1.2.4".into() },
+        "confirm" | "ahead" | "gone" | "both" => Form::Confirm,
+        "typed" | "typed-again" => Form::Typed { expected: "v1.2.4".into() },
         "text" | "again" | "long" => Form::Text,
         "number" => Form::Number,
         "editor" => Form::Editor { initial: String::new() },
@@ -77,6 +77,22 @@ async fn again(question: &Question, mut told: Signal) {
     }
     told.recv().await;
     say(&format!("ANSWER {:?}\nEND", terminal.ask(question).await));
+}
+
+/// Asks while a command runs, and shows something whenever told to.
+async fn both(question: &Question, mut told: Signal) {
+    let terminal = Terminal::open(PLAIN).unwrap();
+    terminal.show(Show::Command { text: "./slow.sh", values: &[], timeout: None });
+    let warn = async {
+        while told.recv().await.is_some() {
+            terminal.show(Show::Warning("beware"));
+        }
+    };
+    tokio::select! {
+        wanted = terminal.attention() => say(&format!("NOT FOR IT {wanted:?}\nEND")),
+        answer = terminal.ask(question) => say(&format!("ANSWER {answer:?}\nEND")),
+        () = warn => {}
+    }
 }
 
 /// Asks a terminal that goes away, and writes to a file what became of it.
@@ -157,7 +173,8 @@ async fn run(scenario: &str) {
     let told = signal(SignalKind::user_defined1()).unwrap();
     match (scenario, question(scenario)) {
         ("ahead", Some(question)) => ahead(&question).await,
-        ("again", Some(question)) => again(&question, told).await,
+        ("both", Some(question)) => both(&question, told).await,
+        ("again" | "typed-again", Some(question)) => again(&question, told).await,
         ("gone", Some(question)) => gone(&question).await,
         ("colour", _) => ask(COLOUR, &question("choice").unwrap()).await,
         ("show", _) => show(&Terminal::open(PLAIN).unwrap()),

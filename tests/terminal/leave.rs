@@ -107,6 +107,24 @@ fn a_question_that_is_taken_back_takes_its_shell_with_it() {
 }
 
 #[test]
+fn what_is_shown_meanwhile_stands_above_the_question_and_not_in_a_shell() {
+    let mut pty = Pty::start("both");
+    pty.listens("operator?");
+    pty.signal();
+    pty.until("WARNING: beware\n\n? stage/step\n  What now, operator?\n  Type y or n");
+    pty.keys("\x1b");
+    pty.at("Menu: what now?", "5\r");
+    pty.until("(hotfix) $");
+    pty.signal();
+    pty.keys("echo in-$((1+1))\r");
+    pty.until("in-2");
+    pty.keys("exit\r");
+    pty.answers("Err(Note(\"opened a shell\"))");
+    let seen = pty.seen();
+    assert!(seen.contains("$ exit\nWARNING: beware"), "{seen}");
+}
+
+#[test]
 fn a_program_that_is_stopped_comes_back() {
     let mut pty = Pty::start_with("editor", &[("EDITOR", "cat; :".as_ref())], None);
     pty.at("Enter opens the editor", "\r");
