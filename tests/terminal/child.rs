@@ -39,7 +39,7 @@ fn question(scenario: &str) -> Option<Question> {
         "approve" => Form::Approve { not: "Ann".into() },
         "hand" => Form::Hand,
         "shell" => Form::Shell { dir: "/".into(), env: vec![("HOTFIX_TAG".into(), "v1.2.3".into())] },
-        "way" => Form::Way(ways.clone()),
+        "way" | "plan" => Form::Way(ways),
         _ => return None,
     };
     let long = "This question is long, it takes one line where there is room, else two.";
@@ -49,7 +49,10 @@ fn question(scenario: &str) -> Option<Question> {
         prompt: if scenario == "long" { long.into() } else { "What now, \u{1b}[2Joperator?".into() },
         form,
         menu: vec![Way::Retry, Way::Skip, Way::Rollback, Way::Pause],
-        rollback: vec!["./deploy-production.sh v1.2.3".into()],
+        rollback: match scenario {
+            "plan" => (1..=40).map(|number| format!("undo {number}")).collect(),
+            _ => vec!["./deploy-production.sh v1.2.3".into()],
+        },
         output: std::env::var_os("HOTFIX_SHOWN").map(PathBuf::from),
     })
 }
@@ -176,6 +179,9 @@ async fn run(scenario: &str) {
         ("both", Some(question)) => both(&question, told).await,
         ("again" | "typed-again", Some(question)) => again(&question, told).await,
         ("gone", Some(question)) => gone(&question).await,
+        ("chinese", _) => {
+            ask(Settings { language: Language::Chinese, ..PLAIN }, &question("confirm").unwrap()).await;
+        }
         ("colour", _) => ask(COLOUR, &question("choice").unwrap()).await,
         ("show", _) => show(&Terminal::open(PLAIN).unwrap()),
         ("show-colour", _) => show(&Terminal::open(COLOUR).unwrap()),

@@ -26,6 +26,17 @@ fn a_line_can_be_edited() {
 }
 
 #[test]
+fn a_long_line_moves_aside() {
+    let mut pty = Pty::start("text");
+    pty.at("operator?", &("好".repeat(60) + "end"));
+    pty.until("好end\n  Enter send");
+    let seen = pty.seen();
+    assert!(seen.contains("? stage/step\n  What now, operator?\n  > 好"), "{seen}");
+    pty.keys("\r");
+    pty.answers("Ok(Text(\"好");
+}
+
+#[test]
 fn a_number_is_a_number() {
     let mut pty = Pty::start("number");
     pty.at("operator?", "many\r");

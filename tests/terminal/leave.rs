@@ -65,6 +65,20 @@ fn to_roll_back_shows_the_plan_and_has_to_be_typed() {
 }
 
 #[test]
+fn a_plan_that_is_longer_than_the_screen_is_shown_whole() {
+    let mut pty = Pty::start("plan");
+    pty.resize(20, 80);
+    pty.at("operator?", "4\r");
+    pty.at("Type roll back", "roll back\r");
+    pty.answers("Ok(Way { way: Rollback, reason: None })");
+    let all = String::from_utf8_lossy(pty.raw()).into_owned();
+    assert!(
+        (1..=40).all(|number| all.contains(&format!("undo {number}\n")) || all.contains(&format!("undo {number}\r"))),
+        "{all}"
+    );
+}
+
+#[test]
 fn a_way_may_take_a_reason_or_none() {
     let mut pty = Pty::start("way");
     pty.at("operator?", "3\r");

@@ -142,9 +142,12 @@ impl Pty {
         while self.bytes.recv_timeout(PATIENCE).is_ok() {}
         self.line = None;
         let mut child = self.child.take().unwrap();
+        let mut killer = child.clone_killer();
         let (send, ended) = channel();
         std::thread::spawn(move || send.send(child.wait().is_ok()));
-        assert_eq!(ended.recv_timeout(PATIENCE), Ok(true), "it goes on without a terminal");
+        let ended = ended.recv_timeout(PATIENCE);
+        drop(killer.kill());
+        assert_eq!(ended, Ok(true), "it goes on without a terminal");
     }
 }
 
