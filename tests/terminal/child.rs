@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ fn question(scenario: &str) -> Option<Question> {
     let form = match scenario {
         "confirm" | "ahead" | "gone" | "both" => Form::Confirm,
         "typed" | "typed-again" => Form::Typed { expected: "v1.2.4".into() },
-        "text" | "again" | "long" => Form::Text,
+        "text" | "again" | "long" | "panic" => Form::Text,
         "number" => Form::Number,
         "editor" => Form::Editor { initial: String::new() },
         "choice" => Form::Choice(vec!["SEV1".into(), "SEV2".into(), "SEV3".into()]),
@@ -82,13 +83,27 @@ async fn again(question: &Question, mut told: Signal) {
     say(&format!("ANSWER {:?}\nEND", terminal.ask(question).await));
 }
 
+/// Panics while it asks, when told to.
+async fn panics(question: &Question, mut told: Signal) {
+    let terminal = Terminal::open(PLAIN).unwrap();
+    tokio::select! {
+        answer = terminal.ask(question) => say(&format!("TOO EARLY {answer:?}")),
+        _ = told.recv() => panic!("planted"),
+    }
+}
+
 /// Asks while a command runs, and shows something whenever told to.
 async fn both(question: &Question, mut told: Signal) {
     let terminal = Terminal::open(PLAIN).unwrap();
     terminal.show(Show::Command { text: "./slow.sh", values: &[], timeout: None });
     let warn = async {
-        while told.recv().await.is_some() {
+        for times in 1.. {
+            told.recv().await;
             terminal.show(Show::Warning("beware"));
+            // A title is not seen on the screen.
+            let mut out = io::stdout();
+            write!(out, "\x1b]0;told {times}\x07").unwrap();
+            out.flush().unwrap();
         }
     };
     tokio::select! {
@@ -176,6 +191,7 @@ async fn run(scenario: &str) {
     let told = signal(SignalKind::user_defined1()).unwrap();
     match (scenario, question(scenario)) {
         ("ahead", Some(question)) => ahead(&question).await,
+        ("panic", Some(question)) => panics(&question, told).await,
         ("both", Some(question)) => both(&question, told).await,
         ("again" | "typed-again", Some(question)) => again(&question, told).await,
         ("gone", Some(question)) => gone(&question).await,
@@ -200,5 +216,10 @@ fn child() {
     let Ok(scenario) = std::env::var("HOTFIX_SCENARIO") else { return };
     say("");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run(&scenario));
+    let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&scenario))));
+    if let Err(panic) = ran {
+        say("OVER");
+        io::stdin().read_line(&mut String::new()).unwrap();
+        resume_unwind(panic);
+    }
 }

@@ -81,6 +81,7 @@ fn a_shell_is_opened_and_the_work_is_done_only_when_that_is_typed() {
     pty.until("(hotfix) $");
     pty.keys("echo tag=$HOTFIX_TAG dir=$PWD\r");
     pty.until("tag=v1.2.3 dir=/");
+    pty.prompts(2);
     pty.keys("exit\r");
     pty.at("Back from the shell", "\r");
     pty.unanswered("Not done yet: type done or again");

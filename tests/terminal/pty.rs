@@ -73,10 +73,9 @@ impl Pty {
         &self.raw
     }
 
-    /// Waits until `shown` holds of the screen.
-    pub(crate) fn until_that(&mut self, what: &str, shown: impl Fn(&str) -> bool) {
+    fn wait(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let end = Instant::now() + PATIENCE;
-        while !shown(&self.seen()) {
+        while !done(self) {
             let left = end.saturating_duration_since(Instant::now());
             match self.bytes.recv_timeout(left) {
                 Ok(bytes) => {
@@ -86,6 +85,21 @@ impl Pty {
                 Err(error) => panic!("waited for {what}: {error}\n{}", self.seen()),
             }
         }
+    }
+
+    /// Waits until `shown` holds of the screen.
+    pub(crate) fn until_that(&mut self, what: &str, shown: impl Fn(&str) -> bool) {
+        self.wait(what, |pty| shown(&pty.seen()));
+    }
+
+    /// Waits until `text` was written, to be seen or not.
+    pub(crate) fn until_written(&mut self, text: &str) {
+        self.wait(text, |pty| String::from_utf8_lossy(&pty.raw).contains(text));
+    }
+
+    /// Waits until a shell prompts for the `times`th time.
+    pub(crate) fn prompts(&mut self, times: usize) {
+        self.until_that("the prompt of a shell", |seen| seen.matches("(hotfix) $").count() == times);
     }
 
     /// Waits until `text` stands on the screen.
