@@ -74,6 +74,9 @@ pub struct PlannedStep {
     pub answer: Option<String>,
     /// Whether it is inside a group that is repeated.
     pub repeated: bool,
+    /// What it would do on the way back, where it would do anything there.
+    #[serde(skip)]
+    back: Option<String>,
 }
 
 /// What a plan is made of.
@@ -95,7 +98,10 @@ impl Plan {
     #[must_use]
     pub fn of(making: &Making<'_>) -> Self {
         let Making { runbook, identity, .. } = making;
-        let planner = Planner { making, outline: Outline::of(runbook), values: making.values() };
+        let values = making.values();
+        let mut back = values.clone();
+        back.set("direction", "back");
+        let planner = Planner { making, outline: Outline::of(runbook), values, back };
         Self {
             tag: identity.tag.clone(),
             new_tag: identity.new_tag.clone(),
@@ -122,12 +128,8 @@ impl Plan {
             lines.push(format!("undo {:<28} {what}", step.key));
             seen.push(what);
         }
-        for step in steps.iter().filter(|step| step.course == "back" || step.course == "both") {
-            if step.when.as_deref() == Some("direction == 'forward'") {
-                continue;
-            }
-            let first = step.what.lines().next().unwrap_or_default();
-            lines.push(format!("then {:<28} {first}", step.key));
+        for (key, what) in steps.iter().filter_map(|step| Some((&step.key, step.back.as_ref()?))) {
+            lines.push(format!("then {key:<28} {}", what.lines().next().unwrap_or_default()));
         }
         lines
     }
@@ -155,13 +157,14 @@ struct Planner<'a> {
     making: &'a Making<'a>,
     outline: Outline,
     values: Values,
+    back: Values,
 }
 
 impl Planner<'_> {
     fn stage(&self, stage: &Stage) -> PlannedStage {
         let mut steps = Vec::new();
         for step in &stage.steps {
-            self.step(step, &stage.id, Around::Nothing, &mut steps);
+            self.step((stage, step), &stage.id, Around::Nothing, &mut steps);
         }
         PlannedStage {
             id: stage.id.clone(),
@@ -176,7 +179,7 @@ impl Planner<'_> {
         template.map_or_else(|| otherwise.to_owned(), |text| or_as_written(text.render(&self.values), text.text()))
     }
 
-    fn step(&self, step: &Step, around: &str, outer: Around, steps: &mut Vec<PlannedStep>) {
+    fn step(&self, (stage, step): (&Stage, &Step), around: &str, outer: Around, steps: &mut Vec<PlannedStep>) {
         let key = format!("{around}/{}", step.id);
         let outline = self.outline.step(&key);
         let production = outline.is_some_and(|step| step.reach == Reach::Production);
@@ -221,12 +224,25 @@ impl Planner<'_> {
             notes,
             answer,
             repeated: outer != Around::Nothing,
+            back: self.back((stage, step), outline),
             key: key.clone(),
         });
         if let Body::Group(group) = &step.body {
             let outer = if asks || outer == Around::Asked { Around::Asked } else { Around::Group };
-            group.steps.iter().for_each(|inner| self.step(inner, &key, outer, steps));
+            group.steps.iter().for_each(|inner| self.step((stage, inner), &key, outer, steps));
         }
+    }
+
+    /// What the step would do on the way back.
+    fn back(&self, (stage, step): (&Stage, &Step), outline: Option<&StepOutline>) -> Option<String> {
+        let left_out = [&stage.when, &step.when].into_iter().flatten().any(|when| when.holds(&self.back) == Ok(false));
+        if left_out || course(outline) == "forward" {
+            return None;
+        }
+        Some(match &step.body {
+            Body::Action(action) => or_as_written(action.kind().describe(&self.back), action.name()),
+            Body::Group(group) => group_text(group),
+        })
     }
 
     fn describe(&self, kind: &dyn crate::action::Kind) -> String {

@@ -1,0 +1,1 @@
+//! The way back: from each moment, from another terminal, interrupted, and incomplete.

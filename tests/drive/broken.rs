@@ -1,0 +1,1 @@
+//! A rollback where the log is broken, full, or not there.
