@@ -1,9 +1,10 @@
 //! One operation on the repository.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 use super::context::{render, watched};
-use super::{Asked, Context, Done, Kind, Repetition, Stop};
+use super::{Asked, Context, Done, Failure, Kind, Repetition, Stop};
 use crate::clock::LocalFuture;
 use crate::git::{self, ChangeKind, Outcome, Repository};
 use crate::operator::{Answer, Form, Item, Purpose, Show};
@@ -145,8 +146,12 @@ fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {
     }
 }
 
+/// What git refused; where it took too long that is told apart, as with a command.
 fn refused(error: git::Error) -> Stop {
-    Stop::failed("git", error.to_string())
+    let timed_out = matches!(error, git::Error::TooLong(_));
+    let reason = if timed_out { "timeout" } else { "git" };
+    let facts = Map::from_iter([("timed_out".to_owned(), timed_out.into())]);
+    Stop::Failed(Failure { reason, message: error.to_string(), facts })
 }
 
 /// A tag where there is one of that name, else a branch.

@@ -278,7 +278,12 @@ pub(super) async fn has_happened(command: &Command, ctx: &Context<'_>) -> Result
 pub(super) fn facts(captured: &process::Captured) -> Vec<(&'static str, Value)> {
     let stdout = String::from_utf8_lossy(&captured.stdout).into_owned();
     let number = stdout.trim().parse::<f64>().ok().map_or(Value::Null, Value::from);
-    let code = if let How::Exited(code) = captured.how { Value::from(code) } else { Value::Null };
+    let code = match captured.how {
+        How::Exited(code) => Value::from(code),
+        // As a shell has it.
+        How::Signalled(signal) => Value::from(128 + signal),
+        _ => Value::Null,
+    };
     vec![("exit_code", code), ("result", number), ("stdout", text_of(&stdout.into()).into())]
 }
 

@@ -26,7 +26,7 @@ fn scripts_see_the_values_of_the_run_in_the_work_tree_or_the_directory_given() {
         "{id: a, guide: '**Careful** with {{ tag }}', run: 'pwd; env | grep ^HOTFIX | grep -v OUTPUT | sort'}",
         "{id: b, dir: 'sub/{{ kind }}', env: {COLOUR: '{{ colour }}', HOTFIX_TAG: other}, run: 'pwd; echo $COLOUR $HOTFIX_TAG'}",
     ])
-    .top("vars: {kind: blue, colour: 'light {{ kind }}', many: 3, yes: true}")
+    .top("vars: {kind: blue, colour: 'light {{ tag }}', many: 3, yes: true}")
     .file("sub/blue/x", "")
     .open();
     project.start_with("", &["--set", "colour=deep {{ tag }}"]).exits(0).says(&["Careful"]);
@@ -58,10 +58,7 @@ fn scripts_see_the_values_of_the_run_in_the_work_tree_or_the_directory_given() {
     let names = ["HOTFIX_RUN_ID=", "HOTFIX_OPERATOR=", "HOTFIX_ELAPSED="];
     assert!(names.iter().all(|name| said.contains(name)), "{said}");
     assert!(!said.contains("HOTFIX_ROLLBACK="), "{said}");
-    assert_eq!(
-        project.output("s.b.1.log"),
-        format!("{work}/sub/blue\ndeep v1.2.3 other\n")
-    );
+    assert_eq!(project.output("s.b.1.log"), format!("{work}/sub/blue\ndeep v1.2.3 other\n"));
 }
 
 #[test]

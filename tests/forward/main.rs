@@ -6,3 +6,6 @@ mod asking;
 mod fields;
 mod fixture;
 mod production;
+mod repository;
+mod secrets;
+mod watching;
