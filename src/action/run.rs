@@ -153,6 +153,10 @@ fn came_of(end: End, ctx: &Context<'_>) -> Result<Done, Stop> {
     if let Some(lost) = &end.output_lost {
         ctx.desk.show(Show::Warning(&format!("its output is not all there: {lost}")));
     }
+    if let Err(error) = conceal(ctx) {
+        ctx.desk
+            .show(Show::Warning(&format!("{}: {error}; a secret may be in it", ctx.place.file(".values").display())));
+    }
     let took = i64::try_from(end.ended.since(end.started).as_millis()).unwrap_or(i64::MAX);
     if end.how.succeeded() {
         let mut done = Done::with("exit_code", 0);
@@ -176,6 +180,17 @@ fn came_of(end: End, ctx: &Context<'_>) -> Result<Done, Stop> {
     let facts = [("exit_code", code), ("timed_out", timed_out.into()), ("output", output.into())];
     let facts = Map::from_iter(facts.map(|(name, value)| (name.to_owned(), value)));
     Err(Stop::Failed(Failure { reason, message: format!("{said}{last}"), facts }))
+}
+
+/// Takes the secrets out of what the command wrote by itself, where no supervisor stood between.
+fn conceal(ctx: &Context<'_>) -> std::io::Result<()> {
+    let path = ctx.place.file(".values");
+    let written = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        written => written?,
+    };
+    let masked = ctx.world.masker.bytes(&written);
+    if masked == written { Ok(()) } else { fs::write(&path, masked) }
 }
 
 fn show_tail(ctx: &Context<'_>) {

@@ -77,7 +77,10 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     if arguments.dry_run {
         return plan::show(target, look);
     }
-    let session = Session::open(look, arguments.answers.clone())?;
+    let session = Session::open(look, arguments.answers.clone()).map_err(|trouble| match trouble.exit {
+        Exit::Nothing => Trouble { exit: Exit::Preflight, ..trouble },
+        _ => trouble,
+    })?;
     if let Some(active) = select::active(&session.store)? {
         return Err(busy(&session, &active));
     }
@@ -88,6 +91,10 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     // The answers are read before anything starts, so that one for an unknown step stops it here.
     session.console(&known_run).map(drop)?;
     let lock = session.lock("a new run")?;
+    // Another may have begun and let go of the lock since the first look.
+    if let Some(active) = select::active(&session.store)? {
+        return Err(busy(&session, &active));
+    }
     let environment = loaded.runbook.environment.iter();
     let environment = environment.filter_map(|name| Some((name.clone(), session.environment.get(name)?.to_owned())));
     let first = Event::RunStarted {
@@ -156,13 +163,19 @@ impl Prepared {
             set.insert(name.to_owned(), value.to_owned());
         }
         if let Some(base) = target.base {
+            if !runbook.vars.contains_key("base") {
+                let message = "--base: the runbook has no variable `base`, so that it would change nothing";
+                return Err(Trouble::new(Exit::Usage, message));
+            }
             let base = if base == Base::Tag { "tag" } else { "trunk" };
             set.insert("base".to_owned(), base.to_owned());
         }
         let reach = if target.offline { Reach::Offline } else { Reach::Online };
         let issue = target.issue.trim_start_matches('#').to_owned();
         let slug = target.name.clone().unwrap_or_else(|| slug(&issue));
-        let (new_tag, warning) = new_tag(target, runbook, session, reach)?;
+        let remote = set.get("remote").cloned().or_else(|| runbook.vars.get("remote").map(crate::vars::text_of));
+        let remote = remote.unwrap_or_else(|| "origin".to_owned());
+        let (new_tag, warning) = new_tag(target, session, (&remote, reach))?;
         let branch = format!("hotfix/{slug}");
         let continues = if left_by_earlier(session, &issue, &branch)? { Continues::Branch } else { Continues::Nothing };
         let identity = Identity { tag: target.tag.clone(), new_tag, issue, slug, branch };
@@ -204,18 +217,16 @@ impl Prepared {
 /// The new tag, and what to know of it before taking it.
 fn new_tag(
     target: &Target,
-    runbook: &Runbook,
     session: &Session,
-    reach: Reach,
+    (remote, reach): (&str, Reach),
 ) -> Result<(String, Option<String>), Trouble> {
     if let Some(tag) = &target.new_tag {
         return Ok((tag.clone(), None));
     }
     let mut tags = session.repository.names(Kind::Tag).map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
     if reach == Reach::Online {
-        let remote = runbook.vars.get("remote").map_or_else(|| "origin".to_owned(), crate::vars::text_of);
         // A remote that does not answer is named by the preflight, with what else is wrong.
-        let refs = session.repository.remote_refs(&remote).unwrap_or_default();
+        let refs = session.repository.remote_refs(remote).unwrap_or_default();
         tags.extend(refs.iter().filter_map(|there| there.name.strip_prefix("refs/tags/").map(str::to_owned)));
     }
     let bump = if target.bump == Bump::Patch { version::Bump::Patch } else { version::Bump::Hotfix };

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod asking;
+mod exits;
 mod fields;
 mod fixture;
+mod preflight;
 mod production;
 mod repository;
 mod secrets;
