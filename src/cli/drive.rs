@@ -68,7 +68,8 @@ impl Session {
         Author { run: id.to_owned(), by: self.by.clone(), host: self.host.clone() }
     }
 
-    fn masker(&self, runbook: &Runbook) -> Result<(Vec<String>, Masker), Trouble> {
+    /// The names of the secrets, and what takes their values out.
+    pub(super) fn masker(&self, runbook: &Runbook) -> Result<(Vec<String>, Masker), Trouble> {
         let mut secrets = runbook.secrets.clone();
         secrets.extend(runbook.channels.values().filter_map(|channel| channel.url_env.clone()));
         let values: Vec<&str> = secrets.iter().filter_map(|name| self.environment.get(name)).collect();

@@ -96,7 +96,8 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         return Err(busy(&session, &active));
     }
     let environment = loaded.runbook.environment.iter();
-    let environment = environment.filter_map(|name| Some((name.clone(), session.environment.get(name)?.to_owned())));
+    let (_, masker) = session.masker(&loaded.runbook)?;
+    let environment = environment.filter_map(|name| Some((name.clone(), masker.text(session.environment.get(name)?))));
     let first = Event::RunStarted {
         program: env!("CARGO_PKG_VERSION").to_owned(),
         runbook: loaded.frozen.clone(),
@@ -184,6 +185,21 @@ impl Prepared {
         Ok(Self { identity, vars, reach, continues, warning })
     }
 
+    /// Variables are written down and given to every script: none may hold a secret.
+    fn secrets_in_variables(&self, loaded: &Loaded, session: &Session) -> Result<Vec<git::Failure>, Trouble> {
+        let (_, masker) = session.masker(&loaded.runbook)?;
+        let holds = |value: &serde_json::Value| {
+            let text = value.to_string();
+            masker.text(&text) != text
+        };
+        let names = self.vars.iter().filter(|(_, value)| holds(value)).map(|(name, _)| name);
+        let failure = |name| git::Failure {
+            problem: format!("the variable vars.{name} holds the value of a secret, and the log keeps variables"),
+            mend: "write {{ env.NAME }} in the steps that need it".to_owned(),
+        };
+        Ok(names.map(failure).collect())
+    }
+
     /// What there is to be said, or everything that stands in the way.
     fn preflight(&self, loaded: &Loaded, session: &Session) -> Result<Vec<String>, Trouble> {
         let remote = self.vars.get("remote").map(crate::vars::text_of).unwrap_or_default();
@@ -199,7 +215,8 @@ impl Prepared {
         let here = session.repository.work_tree();
         let runbook = (&loaded.runbook, loaded.frozen.as_str());
         let found = preflight(here, &session.environment, Prompts::Never, runbook, &request);
-        let found = found.map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
+        let mut found = found.map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
+        found.failures.extend(self.secrets_in_variables(loaded, session)?);
         if found.failures.is_empty() {
             let continued = (self.continues == Continues::Branch).then(|| {
                 format!("{} is there from an earlier run for the same issue: it goes on there", self.identity.branch)

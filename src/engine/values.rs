@@ -197,7 +197,7 @@ impl Engine {
     pub(super) fn show_stage(&self, id: &str) {
         let Some((place, stage)) = self.stage(id) else { return };
         let values = self.values(id, 0);
-        self.screen.show(Show::Stage {
+        self.show(Show::Stage {
             number: place + 1,
             of: self.runbook.stages.len(),
             title: &self.shown(stage.title.as_ref(), &values).unwrap_or_else(|| stage.id.clone()),

@@ -107,3 +107,34 @@ fn a_secret_may_differ_and_variables_are_taken_as_the_run_began() {
     project.resume("s/a: yes\n").exits(0);
     assert_eq!(project.output("s.b.1.log"), "one\n");
 }
+
+#[test]
+fn questions_titles_and_guidance_show_no_secret() {
+    let asked = "{id: a, title: 'T {{ env.TOKEN }}', guide: 'G {{ env.TOKEN }}', confirm: 'Q {{ env.TOKEN }}?'}";
+    let typed = "{id: b, affects: production, run: [echo, '{{ env.TOKEN }}'], undo: {run: [echo, '{{ env.TOKEN }}']}}";
+    let mut project = steps(&[asked, typed])
+        .stage("t\ntitle: 'S {{ env.TOKEN }}'\nguide: 'SG {{ env.TOKEN }}'", &["{id: c, confirm: 'Sure?'}"])
+        .top("secrets: [TOKEN]")
+        .open();
+    project.set("TOKEN", SECRET);
+    project.start("").exits(7).keeps(&[SECRET]).says(&["T ***", "G ***", "Q ***?"]);
+    project.resume("s/a: yes\n").exits(7).keeps(&[SECRET]).says(&["echo"]);
+    project.resume("s/a: yes\ns/b: v1.2.4\n").exits(7).keeps(&[SECRET]).says(&["S ***", "SG ***"]);
+    project.resume("t/c: rollback\n").exits(7).keeps(&[SECRET]);
+    assert_eq!(leaks(&project), "");
+}
+
+#[test]
+fn a_variable_cannot_hold_a_secret_and_the_environment_of_a_run_is_masked() {
+    let mut project =
+        steps(&["{id: a, confirm: Sure?}"]).top("secrets: [TOKEN]").top("vars: {x: 'k={{ env.TOKEN }}'}").open();
+    project.set("TOKEN", SECRET);
+    project.start("").exits(4).says(&["vars.x", "secret"]).keeps(&[SECRET]);
+    let mut project =
+        steps(&["{id: a, confirm: Sure?}"]).top("secrets: [TOKEN]").top("environment: [TOKEN, OTHER]").open();
+    project.set("TOKEN", SECRET);
+    project.start("").exits(7);
+    assert_eq!(leaks(&project), "");
+    project.set("OTHER", "x");
+    project.resume("").exits(7).says(&["OTHER was not set"]).keeps(&[SECRET, "TOKEN"]);
+}
