@@ -18,8 +18,10 @@ use crate::vars::Values;
 /// How a step is come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// In its turn, or because a person said so.
+    /// In its turn.
     First,
+    /// Because a person said so, after a failure.
+    Again,
     /// Unasked, after a failure.
     Retry,
 }
@@ -64,8 +66,8 @@ impl Engine {
         let settings = Self::settings(step, &values)?;
         let place = self.place((step, kind), self.files(key, number), origin, &values)?;
         let what = kind.describe(&values).map_err(|why| Stop::failed("template", why))?;
-        if entry == Entry::First {
-            self.ask_production(key, step, &what).await?;
+        if entry != Entry::Retry {
+            self.ask_production((key, step), entry, &what).await?;
         }
         let mut given = values.for_script();
         given.extend(settings.env.iter().cloned());
@@ -90,9 +92,12 @@ impl Engine {
     }
 
     /// Production is touched only by somebody who typed what they are about to release.
-    async fn ask_production(&self, key: &str, step: &Step, what: &str) -> Result<(), Stop> {
+    async fn ask_production(&self, (key, step): (&str, &Step), entry: Entry, what: &str) -> Result<(), Stop> {
         let forward = self.phase() == Phase::Forward;
-        if step.affects != Some(Affects::Production) || !forward || self.asked_by_group(key) {
+        // A group asks once for all it holds, but not for what is tried again.
+        let asked = entry != Entry::Again && self.asked_by_group(key);
+        let affects = step.affects == Some(Affects::Production) || self.asked_by_group(key);
+        if !affects || !forward || asked {
             return Ok(());
         }
         let expected = self.var("new_tag");
@@ -122,7 +127,7 @@ impl Engine {
         if let Some(until) = group.repeat.as_ref().and_then(|repeat| repeat.until.as_ref()) {
             what.push_str(&format!("\nagain and again, until {}", until.text()));
         }
-        self.ask_production(key, step, &what).await?;
+        self.ask_production((key, step), Entry::First, &what).await?;
         let evidence = Map::new();
         self.commit(Event::StepStarted { step: key.to_owned(), attempt, what, evidence })
     }

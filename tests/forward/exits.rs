@@ -168,6 +168,17 @@ fn answers_are_used_up_in_order_across_any_number_of_resumes() {
 }
 
 #[test]
+fn an_unknown_key_is_an_error_on_resume_and_abort_as_well() {
+    let project = steps(&["{id: a, confirm: Sure?}"]).open();
+    project.start("").exits(7);
+    let before = project.journal();
+    project.resume("s/b: yes\n").exits(2).says(&["s/b"]);
+    let answers = project.path("answers.yaml").display().to_string();
+    project.hotfix(&["abort", "--reason", "x", "--answers", &answers]).exits(2);
+    assert_eq!(project.journal(), before);
+}
+
+#[test]
 fn abort_ends_the_run_and_lists_what_is_left() {
     let branch = "{id: branch, git: {branch: '{{ branch }}', from: '{{ tag }}'}}";
     let project = steps(&[branch, "{id: a, run: 'false'}"]).open();

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use hotfix::event::Event;
+
 use super::fixture::steps;
 
 #[test]
@@ -198,4 +200,64 @@ fn a_step_may_say_that_it_talks_to_the_operator_or_wants_a_terminal() {
     project.start("").exits(0);
     project.tells("s/a", &["started", "done"]);
     project.tells("s/b", &["started", "done"]);
+}
+
+#[test]
+fn the_record_of_a_step_says_what_ran_with_which_script_and_values() {
+    let project = steps(&[
+        "{id: a, run: './deploy.sh \"$HOTFIX_NEW_TAG\"'}",
+        "{id: b, when: 'count > 2', run: [echo, '{{ new_tag }}']}",
+        "{id: c, when: missing_for_sure is none, capture: {missing_for_sure: stdout}, run: 'echo c'}",
+    ])
+    .top("vars: {count: 3}")
+    .file("deploy.sh", "#!/bin/sh\necho \"deploying $1\"\n")
+    .open();
+    project.start("").exits(3).says(&["missing_for_sure"]);
+    let project = steps(&["{id: a, run: './deploy.sh \"$HOTFIX_NEW_TAG\"'}", "{id: b, run: [echo, '{{ new_tag }}']}"])
+        .file("deploy.sh", "#!/bin/sh\necho \"deploying $1\"\n")
+        .open();
+    project.start("").exits(0).says(&["HOTFIX_NEW_TAG=v1.2.4", "echo v1.2.4", "deploying v1.2.4"]);
+    let started: Vec<_> = project
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::StepStarted { what, evidence, .. } => Some((what, evidence)),
+            _ => None,
+        })
+        .collect();
+    let script = std::fs::read(project.path("work/deploy.sh")).unwrap();
+    assert_eq!(started[0].0, "./deploy.sh \"$HOTFIX_NEW_TAG\"");
+    assert_eq!(started[0].1["script_sha256"], hotfix::event::sha256(&script));
+    assert_eq!(started[0].1["head"], project.git("work", "rev-parse HEAD"));
+    assert_eq!(started[0].1["values"]["HOTFIX_NEW_TAG"], "v1.2.4");
+    assert_eq!(started[1].0, "echo v1.2.4");
+}
+
+#[test]
+fn whom_to_call_is_said_once_when_it_is_time() {
+    let project = steps(&["{id: a, confirm: Sure?}", "{id: b, run: 'true'}"])
+        .top("contacts: {senior: {name: Grace, phone: '+1-555'}, boss: {name: Joan}}")
+        .top("escalation: [{after: 0s, contact: senior}, {after: 10h, contact: boss}]")
+        .open();
+    project.start("").exits(7).says(&["call Grace, +1-555"]).keeps(&["call Joan"]);
+    project.resume("s/a: yes\n").exits(0);
+    let due = project.events().into_iter().filter(|event| matches!(event, Event::EscalationDue { .. })).count();
+    assert_eq!(due, 1);
+}
+
+#[test]
+fn a_value_that_looks_like_a_command_or_a_template_stays_a_value() {
+    let project = steps(&[
+        "{id: a, ask: {prompt: What?, into: what}}",
+        "{id: b, run: 'printf \"%s\" \"$HOTFIX_WHAT\"'}",
+        "{id: c, run: [printf, '%s', '{{ what }}']}",
+    ])
+    .open();
+    let nasty = "$(touch pwned) `touch pwned` {{ tag }} '\"; touch pwned #";
+    project.start(&format!("s/a: {}\n", serde_json::to_string(nasty).unwrap())).exits(0);
+    assert_eq!(project.output("s.b.1.log"), nasty);
+    assert_eq!(project.output("s.c.1.log"), nasty);
+    assert!(!project.path("work/pwned").exists());
+    let pasted = steps(&["{id: a, run: 'echo {{ tag }}'}"]).open();
+    pasted.start("").exits(3).says(&["$HOTFIX_NEW_TAG"]);
 }

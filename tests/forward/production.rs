@@ -64,6 +64,17 @@ fn a_group_asks_once_for_all_it_holds() {
 }
 
 #[test]
+fn what_failed_inside_a_production_group_is_tried_again_only_with_the_tag_typed() {
+    let group = "{id: g, affects: production, group: {steps: [{id: x, run: 'echo x >> \"$T/log\"; [ $HOTFIX_ATTEMPT = 2 ]'}, {id: y, run: 'true'}]}}";
+    let project = steps(&[group]).open();
+    project.start("s/g: v1.2.4\ns/g/x: [retry, 'yes']\n").exits(7).says(&["Type v1.2.4"]);
+    assert_eq!(project.left("log"), "x\n");
+    project.resume("s/g: v1.2.4\ns/g/x: [retry, v1.2.4]\n").exits(0);
+    assert_eq!(project.left("log"), "x\nx\n");
+    project.tells("s/g/y.1", &["started", "done"]);
+}
+
+#[test]
 fn a_group_is_repeated_until_its_condition_holds_or_its_limit_is_reached() {
     let group = |max: u32| {
         format!(
@@ -122,4 +133,21 @@ fn what_a_person_says_after_a_failure_is_recorded_as_what_it_was() {
         assert_eq!(project.story("s/a").last().unwrap(), last, "{answer}");
         assert_eq!(project.left("undone"), if code == 10 { "x\n" } else { "" }, "{answer}");
     }
+}
+
+#[test]
+fn a_group_may_be_left_out_skipped_or_done_by_hand_as_a_whole() {
+    let project = steps(&[
+        "{id: g, when: issue == '43', group: {steps: [{id: x, run: 'false'}]}}",
+        "{id: h, group: {repeat: {max: 2}, steps: [{id: y, when: \"stage != 's'\", run: 'false'}]}}",
+        "{id: i, group: {repeat: {until: issue == '43', max: 1}, steps: [{id: z, run: 'true'}]}}",
+        "{id: j, group: {repeat: {until: issue == '43', max: 1}, steps: [{id: z, run: 'true'}]}}",
+    ])
+    .open();
+    project.start("s/i: {skip: enough}\ns/j: done\n").exits(0);
+    project.tells("s/g", &["skipped: `issue == '43'` does not hold"]);
+    project.tells("s/g/x.1", &[]);
+    project.tells("s/h/y.2", &["skipped: `stage != 's'` does not hold"]);
+    project.tells("s/i", &["started", "failed repeat", "skipped: enough"]);
+    project.tells("s/j", &["started", "failed repeat", "by hand"]);
 }
