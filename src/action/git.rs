@@ -58,7 +58,8 @@ impl Kind for Git {
             Self::Branch { name, from } => format!("git switch -c {} {}", of(name)?, of(from)?),
             Self::Bump(version) => format!("set the version {} in the version files", of(version)?),
             Self::Commit(message) => {
-                format!("git commit\n{}", of(message)?.lines().map(|line| format!("    {line}\n")).collect::<String>())
+                let message = of(message)?;
+                message.lines().fold("git commit\n".to_owned(), |text, line| text + "    " + line + "\n")
             }
             Self::Tag { name, message: None } => format!("git tag --annotate {}", of(name)?),
             Self::Tag { name, message: Some(message) } => {
@@ -147,6 +148,7 @@ fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {
 }
 
 /// What git refused; where it took too long that is told apart, as with a command.
+#[expect(clippy::needless_pass_by_value, reason = "it stands behind `map_err`")]
 fn refused(error: git::Error) -> Stop {
     let timed_out = matches!(error, git::Error::TooLong(_));
     let reason = if timed_out { "timeout" } else { "git" };
@@ -173,7 +175,7 @@ fn bump(ctx: &Context<'_>, version: &str) -> Result<Done, Stop> {
         let set = files::set(&path, &ctx.values.text("previous_version"), version);
         match set.map_err(|error| Stop::failed("version", error.to_string()))? {
             files::Edit::Changed => ctx.desk.show(Show::Info(&format!("{name}: {version}"))),
-            _ => ctx.desk.show(Show::Info(&format!("{name}: {version} already"))),
+            files::Edit::Already => ctx.desk.show(Show::Info(&format!("{name}: {version} already"))),
         }
         changed.push(name);
     }

@@ -106,6 +106,7 @@ impl Kind for Http {
 }
 
 /// A request without an answer; one that took too long is told apart, as a command is.
+#[expect(clippy::needless_pass_by_value, reason = "it stands behind `map_err`")]
 fn no_answer(failure: http::Failure) -> Stop {
     let timed_out = matches!(failure, http::Failure::Timeout { .. });
     let reason = if timed_out { "timeout" } else { "request" };
@@ -120,7 +121,9 @@ impl Http {
         let response = ctx.world.http.send(&request).await;
         let response = response.map_err(no_answer)?;
         let mut values = ctx.values.clone();
-        facts(&response).into_iter().for_each(|(name, value)| values.set(name, value));
+        for (name, value) in facts(&response) {
+            values.set(name, value);
+        }
         let method = render(&self.method, ctx.values)?;
         let said = format!("{method} was answered with {} in {} ms", response.status, response.elapsed_ms);
         match self.expect.holds(&values) {

@@ -99,7 +99,9 @@ impl<'a> Watch<'a> {
         let mut values = self.ctx.values.clone();
         let value = facts.iter().find(|(name, _)| self.is_reading(name));
         let value = value.map_or(Value::Null, |(_, value)| value.clone());
-        facts.into_iter().for_each(|(name, value)| values.set(name, value));
+        for (name, value) in facts {
+            values.set(name, value);
+        }
         let holds = |condition: &Option<Condition>| condition.as_ref().map(|it| it.holds(&values)).transpose();
         match (holds(&self.probe.success_condition), holds(&self.probe.failure_condition)) {
             (Ok(success), Ok(failure)) => (classify(success, failure), value),

@@ -38,7 +38,7 @@ pub(super) async fn perform(command: &Command, ctx: &Context<'_>) -> Result<Done
         Err(stop) => stop,
     };
     ctx.desk.show(Show::CommandEnded);
-    came_of(end?, ctx)
+    came_of(&end?, ctx)
 }
 
 /// A script that is not there is a person's work.
@@ -172,7 +172,7 @@ fn whole(error: &dyn std::error::Error) -> String {
 }
 
 /// What the end of a command means to its step.
-fn came_of(end: End, ctx: &Context<'_>) -> Result<Done, Stop> {
+fn came_of(end: &End, ctx: &Context<'_>) -> Result<Done, Stop> {
     if let Some(lost) = &end.output_lost {
         ctx.desk.show(Show::Warning(&format!("its output is not all there: {lost}")));
     }

@@ -240,7 +240,10 @@ impl Prepared {
         }
         let mut message = "the run cannot start yet:".to_owned();
         for failure in &found.failures {
-            message.push_str(&format!("\n  {}\n      {}", failure.problem, failure.mend));
+            message += "\n  ";
+            message += &failure.problem;
+            message += "\n      ";
+            message += &failure.mend;
         }
         Err(Trouble::new(Exit::Preflight, message))
     }

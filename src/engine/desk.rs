@@ -118,7 +118,7 @@ fn missing(question: &Question) -> String {
 }
 
 impl Desk for StepDesk<'_> {
-    fn ask<'a>(&'a self, asked: Asked) -> LocalFuture<'a, Result<Answer, Stop>> {
+    fn ask(&self, asked: Asked) -> LocalFuture<'_, Result<Answer, Stop>> {
         Box::pin(self.put(asked))
     }
 

@@ -1,5 +1,6 @@
 //! The way forward: one step, its retries, and what a person says where it does not go on by itself.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::Map;
@@ -125,7 +126,8 @@ impl Engine {
         });
         let mut what = lines.collect::<Vec<_>>().join("\n");
         if let Some(until) = group.repeat.as_ref().and_then(|repeat| repeat.until.as_ref()) {
-            what.push_str(&format!("\nagain and again, until {}", until.text()));
+            what.push_str("\nagain and again, until ");
+            what.push_str(until.text());
         }
         self.ask_production((key, step), Entry::First, &what).await?;
         let evidence = Map::new();
@@ -161,7 +163,7 @@ impl Engine {
         let Some(verify) = &step.verify else { return Ok(done) };
         let mut values = ctx.values.clone();
         done.set.iter().for_each(|(name, value)| values.set(name.clone(), value.clone()));
-        let settings = Settings { capture: std::collections::BTreeMap::new(), ..ctx.settings.clone() };
+        let settings = Settings { capture: BTreeMap::new(), ..ctx.settings.clone() };
         let place = Place { files: ctx.place.file(".verify"), ..ctx.place.clone() };
         let ctx = Context { values: &values, settings: &settings, place: &place, ..*ctx };
         match verify.kind().perform(&ctx).await {
@@ -228,7 +230,7 @@ impl Engine {
         };
         match over {
             Ok(true) => {
-                let (result, set) = (Map::from_iter([("turns".to_owned(), turn.into())]), Default::default());
+                let (result, set) = (Map::from_iter([("turns".to_owned(), turn.into())]), BTreeMap::new());
                 self.commit(Event::StepDone { step: group.to_owned(), attempt, result, set })
             }
             Ok(false) => match self.run(|run| run.first_of_turn(group, turn + 1)) {
@@ -275,8 +277,8 @@ impl Engine {
     }
 
     pub(super) fn show_step(&self, key: &str, step: &Step, values: &Values) {
-        let title = self.shown(step.title.as_ref(), values).unwrap_or_else(|| step.id.clone());
-        let guide = self.shown(step.guide.as_ref(), values);
+        let title = Self::shown(step.title.as_ref(), values).unwrap_or_else(|| step.id.clone());
+        let guide = Self::shown(step.guide.as_ref(), values);
         self.show(Show::Step { key, title: &title, guide: guide.as_deref() });
     }
 

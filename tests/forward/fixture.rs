@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -48,8 +48,8 @@ impl Setup {
     fn runbook(&self) -> String {
         let mut text = format!("name: test\nversion: 1\n{}stages:\n", self.top);
         for (head, steps) in &self.stages {
-            text.push_str(&format!("  - id: {}\n    steps:\n", head.replace('\n', "\n    ")));
-            steps.iter().for_each(|step| text.push_str(&format!("      - {step}\n")));
+            text += &["  - id: ", &head.replace('\n', "\n    "), "\n    steps:\n"].concat();
+            steps.iter().for_each(|step| text += &["      - ", step, "\n"].concat());
         }
         text
     }
@@ -346,9 +346,4 @@ impl Server {
 /// The SHA-256 of each line of a journal.
 pub(crate) fn hashes(journal: &str) -> Vec<String> {
     journal.lines().map(|line| hotfix::event::sha256(line.as_bytes())).collect()
-}
-
-/// Whether `path` is there.
-pub(crate) fn is_there(path: &Path) -> bool {
-    path.exists()
 }

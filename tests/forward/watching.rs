@@ -50,9 +50,9 @@ fn a_request_carries_what_the_runbook_gives_and_is_held_to_what_it_expects() {
 fn a_service_that_does_not_answer_in_time_or_at_all_is_a_failure() {
     let server = Server::new(|_| {
         // Longer than the step waits: nobody ever sends anything here.
-        let (_sender, receiver) = std::sync::mpsc::channel::<()>();
-        std::mem::forget(_sender);
+        let (held, receiver) = std::sync::mpsc::channel::<()>();
         let _ = receiver.recv_timeout(std::time::Duration::from_secs(2));
+        drop(held);
         (200, String::new())
     });
     let step = |fields: &str, url: &str| format!("{{id: a, {fields}, http: '{url}'}}");
@@ -95,7 +95,7 @@ fn a_gate_passes_fails_or_is_inconclusive_and_only_a_pass_goes_on() {
         let project = steps(&[&format!("{{id: a, monitor: {{probes: [{probe}]}}}}"), "{id: b, run: 'true'}"]).open();
         project.fifo("never");
         project.start("").exits(code);
-        let gates = project.story("s/a").into_iter().filter(|word| word.starts_with("gate")).next_back();
+        let gates = project.story("s/a").into_iter().rfind(|word| word.starts_with("gate"));
         let passed = project.story("s/b").len();
         assert_eq!((gates.as_deref(), passed), (Some(last), if code == 0 { 2 } else { 0 }), "{probe}: {:?}", project.story("s/a"));
     }
