@@ -108,7 +108,7 @@ pub struct Context<'a> {
 /// Whom an action talks to.
 pub trait Desk {
     /// Asks the operator. The answer is in the journal before it is handed back.
-    fn ask<'a>(&'a self, asked: Asked) -> LocalFuture<'a, Result<Answer, Stop>>;
+    fn ask(&self, asked: Asked) -> LocalFuture<'_, Result<Answer, Stop>>;
 
     /// Writes down what was found.
     ///

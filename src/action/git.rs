@@ -1,9 +1,10 @@
 //! One operation on the repository.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 use super::context::{render, watched};
-use super::{Asked, Context, Done, Kind, Repetition, Stop};
+use super::{Asked, Context, Done, Failure, Kind, Repetition, Stop};
 use crate::clock::LocalFuture;
 use crate::git::{self, ChangeKind, Outcome, Repository};
 use crate::operator::{Answer, Form, Item, Purpose, Show};
@@ -57,7 +58,8 @@ impl Kind for Git {
             Self::Branch { name, from } => format!("git switch -c {} {}", of(name)?, of(from)?),
             Self::Bump(version) => format!("set the version {} in the version files", of(version)?),
             Self::Commit(message) => {
-                format!("git commit\n{}", of(message)?.lines().map(|line| format!("    {line}\n")).collect::<String>())
+                let message = of(message)?;
+                message.lines().fold("git commit\n".to_owned(), |text, line| text + "    " + line + "\n")
             }
             Self::Tag { name, message: None } => format!("git tag --annotate {}", of(name)?),
             Self::Tag { name, message: Some(message) } => {
@@ -145,8 +147,13 @@ fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {
     }
 }
 
+/// What git refused; where it took too long that is told apart, as with a command.
+#[expect(clippy::needless_pass_by_value, reason = "it stands behind `map_err`")]
 fn refused(error: git::Error) -> Stop {
-    Stop::failed("git", error.to_string())
+    let timed_out = matches!(error, git::Error::TooLong(_));
+    let reason = if timed_out { "timeout" } else { "git" };
+    let facts = Map::from_iter([("timed_out".to_owned(), timed_out.into())]);
+    Stop::Failed(Failure { reason, message: error.to_string(), facts })
 }
 
 /// A tag where there is one of that name, else a branch.
@@ -168,7 +175,7 @@ fn bump(ctx: &Context<'_>, version: &str) -> Result<Done, Stop> {
         let set = files::set(&path, &ctx.values.text("previous_version"), version);
         match set.map_err(|error| Stop::failed("version", error.to_string()))? {
             files::Edit::Changed => ctx.desk.show(Show::Info(&format!("{name}: {version}"))),
-            _ => ctx.desk.show(Show::Info(&format!("{name}: {version} already"))),
+            files::Edit::Already => ctx.desk.show(Show::Info(&format!("{name}: {version} already"))),
         }
         changed.push(name);
     }

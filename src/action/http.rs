@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::context::{render, watched};
-use super::{Context, Done, Kind, Repetition, Stop};
+use super::{Context, Done, Failure, Kind, Repetition, Stop};
 use crate::clock::LocalFuture;
-use crate::http::{DEFAULT_TIMEOUT, Request, Response};
+use crate::http::{self, DEFAULT_TIMEOUT, Request, Response};
 use crate::operator::Show;
 use crate::template::{Condition, Template};
 use crate::vars::Values;
@@ -105,14 +105,25 @@ impl Kind for Http {
     }
 }
 
+/// A request without an answer; one that took too long is told apart, as a command is.
+#[expect(clippy::needless_pass_by_value, reason = "it stands behind `map_err`")]
+fn no_answer(failure: http::Failure) -> Stop {
+    let timed_out = matches!(failure, http::Failure::Timeout { .. });
+    let reason = if timed_out { "timeout" } else { "request" };
+    let facts = Map::from_iter([("timed_out".to_owned(), timed_out.into())]);
+    Stop::Failed(Failure { reason, message: failure.to_string(), facts })
+}
+
 impl Http {
     async fn send(&self, ctx: &Context<'_>) -> Result<Done, Stop> {
         let mut request = self.request(ctx.values).map_err(|why| Stop::failed("template", why))?;
         request.timeout = ctx.settings.timeout.unwrap_or(DEFAULT_TIMEOUT);
         let response = ctx.world.http.send(&request).await;
-        let response = response.map_err(|failure| Stop::failed("request", failure.to_string()))?;
+        let response = response.map_err(no_answer)?;
         let mut values = ctx.values.clone();
-        facts(&response).into_iter().for_each(|(name, value)| values.set(name, value));
+        for (name, value) in facts(&response) {
+            values.set(name, value);
+        }
         let method = render(&self.method, ctx.values)?;
         let said = format!("{method} was answered with {} in {} ms", response.status, response.elapsed_ms);
         match self.expect.holds(&values) {

@@ -142,7 +142,8 @@ impl Kind for Monitor {
                 Some(interval) => format!(" every {}", brief(interval.resolve(values)?)),
                 None => String::new(),
             };
-            text.push_str(&format!("\n{}{often}{passes}{}", probe.name, fails.unwrap_or_default()));
+            let line = format!("\n{}{often}{passes}{}", probe.name, fails.unwrap_or_default());
+            text.push_str(&line);
         }
         Ok(text)
     }

@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use super::monitor::{Log, Probe, Prometheus, Source, System};
 use super::{Context, Finding, Settings, Stop};
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, brief};
 use crate::gate::{Decision, Limits, Measurement, Tally, Verdict, classify};
 use crate::http::Request;
+use crate::process::How;
 use crate::template::Condition;
 use crate::vars::text_of;
 
@@ -90,10 +91,17 @@ impl<'a> Watch<'a> {
             Ok(facts) => facts,
             Err(why) => return (Measurement::Error, why.into()),
         };
+        let lacks = |(name, value): &&(&str, Value)| value.is_null() && *name != "json" && self.is_named(name);
+        if let Some((name, _)) = facts.iter().find(lacks) {
+            // Compared with a number, nothing is neither more nor less: a condition would take it for good.
+            return (Measurement::Error, format!("no `{name}` was to be had").into());
+        }
         let mut values = self.ctx.values.clone();
         let value = facts.iter().find(|(name, _)| self.is_reading(name));
         let value = value.map_or(Value::Null, |(_, value)| value.clone());
-        facts.into_iter().for_each(|(name, value)| values.set(name, value));
+        for (name, value) in facts {
+            values.set(name, value);
+        }
         let holds = |condition: &Option<Condition>| condition.as_ref().map(|it| it.holds(&values)).transpose();
         match (holds(&self.probe.success_condition), holds(&self.probe.failure_condition)) {
             (Ok(success), Ok(failure)) => (classify(success, failure), value),
@@ -103,10 +111,8 @@ impl<'a> Watch<'a> {
 
     /// Whether the fact is the one that the probe is about: the first that its conditions name, else the plainest.
     fn is_reading(&self, name: &str) -> bool {
-        let conditions = [&self.probe.success_condition, &self.probe.failure_condition];
-        let mut named = conditions.into_iter().flatten().filter_map(|condition| condition.names().ok()).peekable();
-        if named.peek().is_some() {
-            return named.any(|names| names.contains(name));
+        if self.conditions().next().is_some() {
+            return self.is_named(name);
         }
         match &self.probe.source {
             Source::Http(_) => name == "status",
@@ -115,6 +121,14 @@ impl<'a> Watch<'a> {
             Source::Log(_) => name == "count",
             Source::System(_) => name == "load1",
         }
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.conditions().any(|condition| condition.names().is_ok_and(|names| names.contains(name)))
+    }
+
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        [&self.probe.success_condition, &self.probe.failure_condition].into_iter().flatten()
     }
 
     async fn facts(&mut self) -> Result<Facts, String> {
@@ -130,7 +144,11 @@ impl<'a> Watch<'a> {
                 let settings = Settings { timeout: Some(patience), ..self.ctx.settings.clone() };
                 let ctx = Context { settings: &settings, ..*self.ctx };
                 let captured = super::run::ask_command(command, &ctx).await.map_err(|stop| format!("{stop:?}"))?;
-                Ok(super::run::facts(&captured))
+                match &captured.how {
+                    How::Exited(_) | How::Signalled(_) => Ok(super::run::facts(&captured)),
+                    How::NotStarted(why) => Err(why.clone()),
+                    _ => Err(format!("it took longer than {}", brief(patience))),
+                }
             }
             Source::Prometheus(query) => self.prometheus(query, patience).await,
             Source::Log(log) => self.log(log),
@@ -206,12 +224,14 @@ fn load() -> Option<f64> {
     text.split_whitespace().find_map(|word| word.parse().ok())
 }
 
-/// How much of the memory is in use, in percent.
+/// How much of the memory is in use, in percent: from `/proc` where there is one, else as `sysctl` has it.
 fn memory() -> Option<f64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let of = |name: &str| {
+    let Ok(text) = fs::read_to_string("/proc/meminfo") else {
+        return Some(100.0 - sysctl("kern.memorystatus_level")?.trim().parse::<f64>().ok()?);
+    };
+    let of = |name: &str| -> Option<u64> {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().nth(1).or_else(|| line.split_whitespace().next())?.parse::<u64>().ok()
+        line.split_whitespace().next()?.parse().ok()
     };
     let free = ratio(of("MemAvailable:")?, of("MemTotal:")?);
     Some((1.0 - free) * 100.0)

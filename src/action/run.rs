@@ -38,7 +38,7 @@ pub(super) async fn perform(command: &Command, ctx: &Context<'_>) -> Result<Done
         Err(stop) => stop,
     };
     ctx.desk.show(Show::CommandEnded);
-    came_of(end?, ctx)
+    came_of(&end?, ctx)
 }
 
 /// A script that is not there is a person's work.
@@ -172,9 +172,13 @@ fn whole(error: &dyn std::error::Error) -> String {
 }
 
 /// What the end of a command means to its step.
-fn came_of(end: End, ctx: &Context<'_>) -> Result<Done, Stop> {
+fn came_of(end: &End, ctx: &Context<'_>) -> Result<Done, Stop> {
     if let Some(lost) = &end.output_lost {
         ctx.desk.show(Show::Warning(&format!("its output is not all there: {lost}")));
+    }
+    if let Err(error) = conceal(ctx) {
+        ctx.desk
+            .show(Show::Warning(&format!("{}: {error}; a secret may be in it", ctx.place.file(".values").display())));
     }
     let took = i64::try_from(end.ended.since(end.started).as_millis()).unwrap_or(i64::MAX);
     if end.how.succeeded() {
@@ -199,6 +203,17 @@ fn came_of(end: End, ctx: &Context<'_>) -> Result<Done, Stop> {
     let facts = [("exit_code", code), ("timed_out", timed_out.into()), ("output", output.into())];
     let facts = Map::from_iter(facts.map(|(name, value)| (name.to_owned(), value)));
     Err(Stop::Failed(Failure { reason, message: format!("{said}{last}"), facts }))
+}
+
+/// Takes the secrets out of what the command wrote by itself, where no supervisor stood between.
+fn conceal(ctx: &Context<'_>) -> std::io::Result<()> {
+    let path = ctx.place.file(".values");
+    let written = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        written => written?,
+    };
+    let masked = ctx.world.masker.bytes(&written);
+    if masked == written { Ok(()) } else { fs::write(&path, masked) }
 }
 
 fn show_tail(ctx: &Context<'_>) {
@@ -301,7 +316,12 @@ pub(super) async fn has_happened(command: &Command, ctx: &Context<'_>) -> Result
 pub(super) fn facts(captured: &process::Captured) -> Vec<(&'static str, Value)> {
     let stdout = String::from_utf8_lossy(&captured.stdout).into_owned();
     let number = stdout.trim().parse::<f64>().ok().map_or(Value::Null, Value::from);
-    let code = if let How::Exited(code) = captured.how { Value::from(code) } else { Value::Null };
+    let code = match captured.how {
+        How::Exited(code) => Value::from(code),
+        // As a shell has it.
+        How::Signalled(signal) => Value::from(128 + signal),
+        _ => Value::Null,
+    };
     vec![("exit_code", code), ("result", number), ("stdout", text_of(&stdout.into()).into())]
 }
 

@@ -16,7 +16,7 @@ pub(super) fn rollback(
     arguments: &Arguments,
     session: &Session,
     look: &Look,
-    nothing: Trouble,
+    nothing: &Trouble,
 ) -> Result<Exit, Trouble> {
     let Some(to) = &arguments.to else {
         let hint = "`hotfix rollback --to TAG` works without a run, by the runbook alone";

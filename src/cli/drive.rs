@@ -68,7 +68,8 @@ impl Session {
         Author { run: id.to_owned(), by: self.by.clone(), host: self.host.clone() }
     }
 
-    fn masker(&self, runbook: &Runbook) -> Result<(Vec<String>, Masker), Trouble> {
+    /// The names of the secrets, and what takes their values out.
+    pub(super) fn masker(&self, runbook: &Runbook) -> Result<(Vec<String>, Masker), Trouble> {
         let mut secrets = runbook.secrets.clone();
         secrets.extend(runbook.channels.values().filter_map(|channel| channel.url_env.clone()));
         let values: Vec<&str> = secrets.iter().filter_map(|name| self.environment.get(name)).collect();
@@ -174,11 +175,11 @@ fn last_words(engine: &Engine, ending: &Ending) -> io::Result<()> {
     match ending {
         Ending::Finished => writeln!(err, "\nFinished. `hotfix report {id}` writes the incident report.")?,
         Ending::Declined => {
-            writeln!(err, "\nNot a hotfix: recorded, and the run is over. Follow the normal release process.")?
+            writeln!(err, "\nNot a hotfix: recorded, and the run is over. Follow the normal release process.")?;
         }
         Ending::Failed(why) => writeln!(err, "\nPaused: {why}")?,
         Ending::Unanswered(question) => {
-            writeln!(err, "\nPaused: an answer is needed and nobody is there to give it:\n  {question}")?
+            writeln!(err, "\nPaused: an answer is needed and nobody is there to give it:\n  {question}")?;
         }
         Ending::Paused => writeln!(err, "\nPaused.")?,
         Ending::Signal(_) => writeln!(err, "\nInterrupted. Nothing is lost; a command that was running runs on.")?,

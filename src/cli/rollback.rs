@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let selected = match select(&session.store, arguments.run.as_deref(), Otherwise::Latest) {
         Ok(selected) => selected,
         Err(nothing) if nothing.exit == Exit::Nothing && arguments.run.is_none() => {
-            return blind::rollback(arguments, &session, look, nothing);
+            return blind::rollback(arguments, &session, look, &nothing);
         }
         Err(other) => return Err(other),
     };
@@ -176,7 +176,7 @@ fn broken(selected: &Selected, arguments: &Arguments, session: &Session, damage:
         drop(err);
         let nothing =
             Trouble::new(Exit::AuditFailed, "nothing of the log can be read: say where to go back to with --to TAG");
-        return blind::rollback(arguments, session, &session.look, nothing);
+        return blind::rollback(arguments, session, &session.look, &nothing);
     }
     let engine = session.engine_without_journal(selected.paths.clone(), runbook, records)?;
     writeln!(err, "The commands that take production back:")?;

@@ -78,7 +78,10 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     if arguments.dry_run {
         return plan::show(target, look);
     }
-    let session = Session::open(look, arguments.answers.clone())?;
+    let session = Session::open(look, arguments.answers.clone()).map_err(|trouble| match trouble.exit {
+        Exit::Nothing => Trouble { exit: Exit::Preflight, ..trouble },
+        _ => trouble,
+    })?;
     if let Some(active) = select::active(&session.store)? {
         return Err(busy(&session, &active));
     }
@@ -88,8 +91,13 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     // The answers are read before anything starts, so that one for an unknown step stops it here.
     session.console(&Run::new(Outline::of(&loaded.runbook)))?;
     let lock = session.lock("a new run")?;
+    // Another may have begun and let go of the lock since the first look.
+    if let Some(active) = select::active(&session.store)? {
+        return Err(busy(&session, &active));
+    }
     let environment = loaded.runbook.environment.iter();
-    let environment = environment.filter_map(|name| Some((name.clone(), session.environment.get(name)?.to_owned())));
+    let (_, masker) = session.masker(&loaded.runbook)?;
+    let environment = environment.filter_map(|name| Some((name.clone(), masker.text(session.environment.get(name)?))));
     let first = Event::RunStarted {
         program: env!("CARGO_PKG_VERSION").to_owned(),
         runbook: loaded.frozen.clone(),
@@ -175,15 +183,36 @@ impl Prepared {
             set.insert(name.to_owned(), value.to_owned());
         }
         if let Some(base) = target.base {
+            if !runbook.vars.contains_key("base") {
+                let message = "--base: the runbook has no variable `base`, so that it would change nothing";
+                return Err(Trouble::new(Exit::Usage, message));
+            }
             let base = if base == Base::Tag { "tag" } else { "trunk" };
             set.insert("base".to_owned(), base.to_owned());
         }
-        let (new_tag, warning) = new_tag(target, runbook, repository, reach)?;
+        let remote = set.get("remote").cloned().or_else(|| runbook.vars.get("remote").map(crate::vars::text_of));
+        let remote = remote.unwrap_or_else(|| "origin".to_owned());
+        let (new_tag, warning) = new_tag(target, repository, (&remote, reach))?;
         let (tag, issue, slug, branch) = (target.tag.clone(), issue(target), slug(target), branch(target));
         let identity = Identity { tag, new_tag, issue, slug, branch };
         let vars = initial(runbook, &identity, &set, environment);
         let vars = vars.map_err(|why| Trouble::new(Exit::Invalid, why))?;
         Ok(Self { identity, vars, reach, continues, warning })
+    }
+
+    /// Variables are written down and given to every script: none may hold a secret.
+    fn secrets_in_variables(&self, loaded: &Loaded, session: &Session) -> Result<Vec<git::Failure>, Trouble> {
+        let (_, masker) = session.masker(&loaded.runbook)?;
+        let holds = |value: &serde_json::Value| {
+            let text = value.to_string();
+            masker.text(&text) != text
+        };
+        let names = self.vars.iter().filter(|(_, value)| holds(value)).map(|(name, _)| name);
+        let failure = |name| git::Failure {
+            problem: format!("the variable vars.{name} holds the value of a secret, and the log keeps variables"),
+            mend: "write {{ env.NAME }} in the steps that need it".to_owned(),
+        };
+        Ok(names.map(failure).collect())
     }
 
     /// What there is to be said, or everything that stands in the way.
@@ -201,7 +230,8 @@ impl Prepared {
         let here = session.repository.work_tree();
         let runbook = (&loaded.runbook, loaded.frozen.as_str());
         let found = preflight(here, &session.environment, Prompts::Never, runbook, &request);
-        let found = found.map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
+        let mut found = found.map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
+        found.failures.extend(self.secrets_in_variables(loaded, session)?);
         if found.failures.is_empty() {
             let continued = (self.continues == Continues::Branch).then(|| {
                 format!("{} is there from an earlier run for the same issue: it goes on there", self.identity.branch)
@@ -210,7 +240,10 @@ impl Prepared {
         }
         let mut message = "the run cannot start yet:".to_owned();
         for failure in &found.failures {
-            message.push_str(&format!("\n  {}\n      {}", failure.problem, failure.mend));
+            message += "\n  ";
+            message += &failure.problem;
+            message += "\n      ";
+            message += &failure.mend;
         }
         Err(Trouble::new(Exit::Preflight, message))
     }
@@ -219,18 +252,16 @@ impl Prepared {
 /// The new tag, and what to know of it before taking it.
 fn new_tag(
     target: &Target,
-    runbook: &Runbook,
     repository: &Repository,
-    reach: Reach,
+    (remote, reach): (&str, Reach),
 ) -> Result<(String, Option<String>), Trouble> {
     if let Some(tag) = &target.new_tag {
         return Ok((tag.clone(), None));
     }
     let mut tags = repository.names(Kind::Tag).map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
     if reach == Reach::Online {
-        let remote = runbook.vars.get("remote").map_or_else(|| "origin".to_owned(), crate::vars::text_of);
         // A remote that does not answer is named by the preflight, with what else is wrong.
-        let refs = repository.remote_refs(&remote).unwrap_or_default();
+        let refs = repository.remote_refs(remote).unwrap_or_default();
         tags.extend(refs.iter().filter_map(|there| there.name.strip_prefix("refs/tags/").map(str::to_owned)));
     }
     let bump = if target.bump == Bump::Patch { version::Bump::Patch } else { version::Bump::Hotfix };

@@ -107,7 +107,9 @@ impl Book {
             Pen::Aside { .. } => return self.write_aside(event),
         };
         let written = journal.append(clock.as_ref(), event.clone(), |news, event| {
-            news.iter().for_each(|record| run.apply(record));
+            for record in news {
+                run.apply(record);
+            }
             match taker(news) {
                 Some(by) => Err(CommitError::Taken(by)),
                 None => run.may(event).map_err(CommitError::Illegal),
@@ -142,7 +144,9 @@ impl Book {
     pub fn news(&mut self) -> Result<Vec<Record>, CommitError> {
         let Pen::Journal(journal) = &mut self.pen else { return Ok(Vec::new()) };
         let news = journal.news()?;
-        news.iter().for_each(|record| self.run.apply(record));
+        for record in &news {
+            self.run.apply(record);
+        }
         match taker(&news) {
             Some(by) => Err(CommitError::Taken(by)),
             None => Ok(news),

@@ -47,7 +47,7 @@ impl Engine {
             answer => answer?,
         };
         match answer {
-            Answer::Way { way: Way::Retry, .. } => self.step(key, Entry::First).await,
+            Answer::Way { way: Way::Retry, .. } => self.step(key, Entry::Again).await,
             Answer::Way { way: Way::Leave, .. } => self.leave(key, failure.message),
             Answer::Way { way, reason } => self.settle(key, Stop::Way { way, reason }).await,
             _ => Ok(()),

@@ -53,10 +53,10 @@ impl<'a> StepDesk<'a> {
         let question = Question {
             step: self.key.clone(),
             purpose,
-            prompt: asked.prompt,
+            prompt: self.engine.world.masker.text(&asked.prompt),
             form: asked.form,
             menu: self.menu.clone(),
-            rollback: if self.offers_rollback(purpose) { self.engine.plan_lines() } else { Vec::new() },
+            rollback: if self.offers_rollback(purpose) { self.engine.masked_plan() } else { Vec::new() },
             output: self.output.clone().filter(|path| path.exists()),
         };
         loop {
@@ -118,7 +118,7 @@ fn missing(question: &Question) -> String {
 }
 
 impl Desk for StepDesk<'_> {
-    fn ask<'a>(&'a self, asked: Asked) -> LocalFuture<'a, Result<Answer, Stop>> {
+    fn ask(&self, asked: Asked) -> LocalFuture<'_, Result<Answer, Stop>> {
         Box::pin(self.put(asked))
     }
 
@@ -167,6 +167,10 @@ impl Desk for StepDesk<'_> {
 }
 
 impl Engine {
+    fn masked_plan(&self) -> Vec<String> {
+        self.plan_lines().iter().map(|line| self.world.masker.text(line)).collect()
+    }
+
     /// Shows something, with every secret taken out of it. What a command printed was masked before.
     pub(super) fn show(&self, show: Show<'_>) {
         let mask = |text: &str| self.world.masker.text(text);
@@ -174,6 +178,14 @@ impl Engine {
             Show::Command { text, values, timeout } => {
                 let values: Vec<_> = values.iter().map(|(name, value)| (name.clone(), mask(value))).collect();
                 self.screen.show(Show::Command { text: &mask(text), values: &values, timeout });
+            }
+            Show::Stage { number, of, title, guide, budget } => {
+                let (title, guide) = (mask(title), guide.map(mask));
+                self.screen.show(Show::Stage { number, of, title: &title, guide: guide.as_deref(), budget });
+            }
+            Show::Step { key, title, guide } => {
+                let (title, guide) = (mask(title), guide.map(mask));
+                self.screen.show(Show::Step { key, title: &title, guide: guide.as_deref() });
             }
             Show::Guidance(text) => self.screen.show(Show::Guidance(&mask(text))),
             Show::Info(text) => self.screen.show(Show::Info(&mask(text))),

@@ -62,7 +62,9 @@ impl Engine {
         let shown = |value: Option<&str>| value.map_or_else(|| "not set".to_owned(), |value| format!("`{value}`"));
         names
             .filter_map(|name| {
-                let (was, is) = (before.get(name).map(String::as_str), self.world.environment.get(name));
+                // What was is in the journal, where secrets are not.
+                let is = self.world.environment.get(name).map(|value| self.world.masker.text(value));
+                let (was, is) = (before.get(name).map(String::as_str), is.as_deref());
                 (was != is).then(|| format!("  {name} was {}, is {}", shown(was), shown(is)))
             })
             .collect()

@@ -196,11 +196,10 @@ impl Engine {
             Ending::Signal(signal) => format!("{signal:?}").to_uppercase(),
         };
         match self.commit(Event::RunPaused { reason }) {
-            // A run that is over takes no pause.
-            Ok(()) | Err(Stop::Failed(_)) => Ok(ending),
             Err(Stop::Yielded(by)) => Ok(Ending::Yielded(by)),
             Err(Stop::Broken(error)) => Err(error),
-            Err(_) => Ok(ending),
+            // A run that is over takes no pause.
+            Ok(()) | Err(_) => Ok(ending),
         }
     }
 

@@ -35,7 +35,7 @@ impl Engine {
         origin: Origin,
         values: &Values,
     ) -> Result<Place, Stop> {
-        let inner = self.inner_dir(step, values)?;
+        let inner = Self::inner_dir(step, values)?;
         let mut base = self.world.repository.work_tree().to_owned();
         if let Some(script) = kind.script().filter(|_| origin == Origin::Release) {
             let script = inner.join(script);
@@ -54,7 +54,7 @@ impl Engine {
         Ok(Place { dir: base.join(inner), files })
     }
 
-    fn inner_dir(&self, step: &Step, values: &Values) -> Result<PathBuf, Stop> {
+    fn inner_dir(step: &Step, values: &Values) -> Result<PathBuf, Stop> {
         let dir = step.dir.as_ref().map(|dir| dir.render(values)).transpose();
         Ok(dir.map_err(|why| Stop::failed("template", format!("dir: {why}")))?.map_or_else(PathBuf::new, PathBuf::from))
     }
@@ -101,6 +101,7 @@ fn sha256_of(path: &std::path::Path) -> Option<String> {
     std::fs::read(path).ok().map(|bytes| crate::event::sha256(&bytes))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands behind `map_err`")]
 fn failed(error: git::Error) -> Stop {
     Stop::failed("git", error.to_string())
 }

@@ -1,5 +1,6 @@
 //! The way forward: one step, its retries, and what a person says where it does not go on by itself.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::Map;
@@ -18,8 +19,10 @@ use crate::vars::Values;
 /// How a step is come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// In its turn, or because a person said so.
+    /// In its turn.
     First,
+    /// Because a person said so, after a failure.
+    Again,
     /// Unasked, after a failure.
     Retry,
 }
@@ -64,8 +67,8 @@ impl Engine {
         let settings = Self::settings(step, &values)?;
         let place = self.place((step, kind), self.files(key, number), origin, &values)?;
         let what = kind.describe(&values).map_err(|why| Stop::failed("template", why))?;
-        if entry == Entry::First {
-            self.ask_production(key, step, &what).await?;
+        if entry != Entry::Retry {
+            self.ask_production((key, step), entry, &what).await?;
         }
         let mut given = values.for_script();
         given.extend(settings.env.iter().cloned());
@@ -90,9 +93,12 @@ impl Engine {
     }
 
     /// Production is touched only by somebody who typed what they are about to release.
-    async fn ask_production(&self, key: &str, step: &Step, what: &str) -> Result<(), Stop> {
+    async fn ask_production(&self, (key, step): (&str, &Step), entry: Entry, what: &str) -> Result<(), Stop> {
         let forward = self.phase() == Phase::Forward;
-        if step.affects != Some(Affects::Production) || !forward || self.asked_by_group(key) {
+        // A group asks once for all it holds, but not for what is tried again.
+        let asked = entry != Entry::Again && self.asked_by_group(key);
+        let affects = step.affects == Some(Affects::Production) || self.asked_by_group(key);
+        if !affects || !forward || asked {
             return Ok(());
         }
         let expected = self.var("new_tag");
@@ -120,9 +126,10 @@ impl Engine {
         });
         let mut what = lines.collect::<Vec<_>>().join("\n");
         if let Some(until) = group.repeat.as_ref().and_then(|repeat| repeat.until.as_ref()) {
-            what.push_str(&format!("\nagain and again, until {}", until.text()));
+            what.push_str("\nagain and again, until ");
+            what.push_str(until.text());
         }
-        self.ask_production(key, step, &what).await?;
+        self.ask_production((key, step), Entry::First, &what).await?;
         let evidence = Map::new();
         self.commit(Event::StepStarted { step: key.to_owned(), attempt, what, evidence })
     }
@@ -156,7 +163,7 @@ impl Engine {
         let Some(verify) = &step.verify else { return Ok(done) };
         let mut values = ctx.values.clone();
         done.set.iter().for_each(|(name, value)| values.set(name.clone(), value.clone()));
-        let settings = Settings { capture: std::collections::BTreeMap::new(), ..ctx.settings.clone() };
+        let settings = Settings { capture: BTreeMap::new(), ..ctx.settings.clone() };
         let place = Place { files: ctx.place.file(".verify"), ..ctx.place.clone() };
         let ctx = Context { values: &values, settings: &settings, place: &place, ..*ctx };
         match verify.kind().perform(&ctx).await {
@@ -223,7 +230,7 @@ impl Engine {
         };
         match over {
             Ok(true) => {
-                let (result, set) = (Map::from_iter([("turns".to_owned(), turn.into())]), Default::default());
+                let (result, set) = (Map::from_iter([("turns".to_owned(), turn.into())]), BTreeMap::new());
                 self.commit(Event::StepDone { step: group.to_owned(), attempt, result, set })
             }
             Ok(false) => match self.run(|run| run.first_of_turn(group, turn + 1)) {
@@ -270,8 +277,8 @@ impl Engine {
     }
 
     pub(super) fn show_step(&self, key: &str, step: &Step, values: &Values) {
-        let title = self.shown(step.title.as_ref(), values).unwrap_or_else(|| step.id.clone());
-        let guide = self.shown(step.guide.as_ref(), values);
+        let title = Self::shown(step.title.as_ref(), values).unwrap_or_else(|| step.id.clone());
+        let guide = Self::shown(step.guide.as_ref(), values);
         self.show(Show::Step { key, title: &title, guide: guide.as_deref() });
     }
 

@@ -133,7 +133,7 @@ impl Engine {
         self.run(|run| run.vars().get(name).map(text_of).unwrap_or_default())
     }
 
-    pub(super) fn shown(&self, template: Option<&Template>, values: &Values) -> Option<String> {
+    pub(super) fn shown(template: Option<&Template>, values: &Values) -> Option<String> {
         let template = template?;
         // A guide that cannot be worked out is shown as it was written: it is no reason to stop.
         Some(template.render(values).unwrap_or_else(|_| template.text().to_owned()))
@@ -176,7 +176,7 @@ impl Engine {
         let values = self.values("", 0);
         let Some(contact) = self.runbook.contacts.get(role) else { return role.to_owned() };
         let parts = [Some(&contact.name), contact.phone.as_ref(), contact.email.as_ref()];
-        parts.into_iter().filter_map(|part| self.shown(part, &values)).collect::<Vec<_>>().join(", ")
+        parts.into_iter().filter_map(|part| Self::shown(part, &values)).collect::<Vec<_>>().join(", ")
     }
 
     pub(super) fn show_run(&self) {
@@ -197,11 +197,11 @@ impl Engine {
     pub(super) fn show_stage(&self, id: &str) {
         let Some((place, stage)) = self.stage(id) else { return };
         let values = self.values(id, 0);
-        self.screen.show(Show::Stage {
+        self.show(Show::Stage {
             number: place + 1,
             of: self.runbook.stages.len(),
-            title: &self.shown(stage.title.as_ref(), &values).unwrap_or_else(|| stage.id.clone()),
-            guide: self.shown(stage.guide.as_ref(), &values).as_deref(),
+            title: &Self::shown(stage.title.as_ref(), &values).unwrap_or_else(|| stage.id.clone()),
+            guide: Self::shown(stage.guide.as_ref(), &values).as_deref(),
             budget: stage.budget.as_ref().and_then(|budget| budget.resolve(&values).ok()),
         });
     }

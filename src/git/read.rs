@@ -254,20 +254,16 @@ impl Repository {
     /// # Errors
     /// Where `git` refuses.
     pub fn changes(&self) -> Result<Vec<Change>, Error> {
-        let said = self.program.text(&["status", "--porcelain=v2", "-z", "--untracked-files=normal"])?;
+        let said =
+            self.program.text(&["status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal"])?;
         let mut found = Vec::new();
-        let mut records = said.split('\0');
-        while let Some(record) = records.next() {
+        for record in said.split('\0') {
             let (kind, fields) = match record.as_bytes().first() {
                 Some(b'1') => (ChangeKind::Tracked, 9),
-                Some(b'2') => (ChangeKind::Tracked, 10),
                 Some(b'u') => (ChangeKind::Unmerged, 11),
                 Some(b'?') => (ChangeKind::Untracked, 2),
                 _ => continue,
             };
-            if fields == 10 {
-                records.next();
-            }
             found.extend(record.splitn(fields, ' ').last().map(|path| Change { path: path.to_owned(), kind }));
         }
         Ok(found)

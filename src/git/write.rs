@@ -93,7 +93,8 @@ impl Repository {
         let changed = if paths.is_empty() {
             String::new()
         } else {
-            run(with(&["ls-files", "--error-unmatch", "--"]))?;
+            // With HEAD's files: one whose removal is staged is known as well.
+            run(with(&["ls-files", "--error-unmatch", "--with-tree=HEAD", "--"]))?;
             run(with(&["status", "--porcelain=v2", "--untracked-files=no", "--"]))?
         };
         if changed.is_empty() {

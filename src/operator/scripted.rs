@@ -190,9 +190,7 @@ fn fitting(value: &Value, question: &Question) -> Option<Answer> {
             "no" => Some(Answer::No),
             _ => None,
         },
-        Form::Typed { expected } if question.purpose == Purpose::Rollback && value == "yes" => {
-            Some(Answer::Text(expected.clone()))
-        }
+        Form::Typed { expected } if question.step == ROLLBACK && value == "yes" => Some(Answer::Text(expected.clone())),
         Form::Typed { .. } | Form::Text | Form::Editor { .. } | Form::Choice(_) => scalar(value).map(Answer::Text),
         Form::Number => match value {
             Value::Number(number) => number.as_f64().map(Answer::Number),

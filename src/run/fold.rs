@@ -2,7 +2,7 @@
 
 use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, UndoStatus, plain};
 use crate::event::{Event, Record};
-use crate::operator::{Answer, Purpose};
+use crate::operator::{Answer, Purpose, Way};
 
 /// How the question before a step that affects production begins.
 pub const PRODUCTION: &str = "This touches production";
@@ -89,7 +89,11 @@ impl Run {
                 state.given.push((question.to_owned(), answer.clone()));
             }
             Purpose::Failure | Purpose::Unknown | Purpose::Undo => {
-                state.pending += 1;
+                // A pause is all that comes of it; whatever else is answered counts with what it leads to.
+                match answer {
+                    Answer::Way { way: Way::Pause, .. } => state.answers += 1,
+                    _ => state.pending += 1,
+                }
                 state.tries = 0;
                 // Whoever runs it again says so again.
                 state.given.retain(|(asked, _)| !asked.starts_with(PRODUCTION));

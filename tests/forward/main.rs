@@ -1,0 +1,14 @@
+//! The way forward, through the binary: every promise about the runbook language, answers and exit codes, with small
+//! runbooks in fresh repositories.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod asking;
+mod cut;
+mod exits;
+mod fields;
+mod fixture;
+mod preflight;
+mod production;
+mod repository;
+mod secrets;
+mod watching;

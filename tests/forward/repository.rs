@@ -1,0 +1,146 @@
+//! The git steps, on a real repository with a real remote.
+
+use hotfix::event::Event;
+use serde_json::Value;
+
+use super::fixture::{Project, hashes, steps};
+
+const BRANCH: &str = "{id: branch, git: {branch: '{{ branch }}', from: '{{ tag }}'}}";
+const COMMIT: &str = "{id: commit, git: {commit: 'fix: {{ issue }}'}}";
+const TAG: &str = "{id: tag, git: {tag: '{{ new_tag }}', message: Release}}";
+const PUSH: &str = "{id: push, git: {push: ['{{ branch }}', '{{ new_tag }}']}}";
+
+fn work(command: &str) -> String {
+    format!("{{id: work, run: '{command}'}}")
+}
+
+/// That the trailer of `object` names a record of the journal as it stands.
+#[track_caller]
+fn anchored(project: &Project, message: &str) {
+    let trailer = message.lines().find_map(|line| line.strip_prefix("Hotfix-Audit: ")).expect(message);
+    let parts: Vec<_> = trailer.split(' ').collect();
+    let seq: usize = parts[1].parse().unwrap();
+    assert_eq!(parts[0], project.records()[0].run);
+    assert_eq!(parts[2], hashes(&project.journal())[seq]);
+}
+
+fn result(project: &Project, key: &str) -> serde_json::Map<String, Value> {
+    let of = |event| match event {
+        Event::StepDone { step, result, .. } if step == key => Some(result),
+        _ => None,
+    };
+    project.events().into_iter().find_map(of).unwrap()
+}
+
+#[test]
+fn a_fix_goes_from_the_tag_to_the_remote_and_into_main() {
+    let merge = "{id: merge, git: {merge: '{{ branch }}', into: '{{ main }}'}}";
+    let delete = "{id: delete, git: {delete_branch: '{{ branch }}'}}";
+    let bump = "{id: bump, git: {bump: '{{ version }}'}}";
+    let work = work("echo fixed > app.txt");
+    let project = steps(&["{id: fetch, git: fetch}", BRANCH, &work, bump, COMMIT, TAG, PUSH, merge, delete])
+        .top("version_files: [package.json, gone.json]")
+        .file("package.json", "{\n  \"name\": \"app\",\n  \"version\": \"1.2.3\"\n}\n")
+        .open();
+    let other = project.git("work", "rev-parse main");
+    project.start("").exits(0).says(&["gone.json is not there", "git push --atomic origin hotfix/42 v1.2.4"]);
+    let remote = |what: &str| project.git("remote.git", what);
+    assert_eq!(remote("show v1.2.4:package.json"), "{\n  \"name\": \"app\",\n  \"version\": \"1.2.4\"\n}");
+    assert_eq!(remote("cat-file -t v1.2.4"), "tag");
+    assert_eq!(remote("log -1 --format=%s v1.2.4^{commit}"), "fix: 42");
+    assert_eq!(remote("rev-parse main^1 main^2"), format!("{other}\n{}", remote("rev-parse v1.2.4^{commit}")));
+    assert_eq!(project.git("work", "rev-parse main"), remote("rev-parse main"));
+    assert_eq!(remote("for-each-ref --format=%(refname) refs/heads"), "refs/heads/main");
+    assert_eq!(project.git("work", "for-each-ref --format=%(refname) refs/heads"), "refs/heads/main");
+    assert_eq!(project.git("work", "status --porcelain"), "");
+    let message = remote("cat-file -p v1.2.4");
+    assert!(message.contains("\n\nRelease\n"), "{message}");
+    anchored(&project, &message);
+    anchored(&project, &remote("log -1 --format=%B main"));
+    assert_eq!(result(&project, "s/commit")["files"], serde_json::json!(["app.txt", "package.json"]));
+}
+
+#[test]
+fn a_commit_takes_whatever_git_knows_and_nothing_else_unasked() {
+    let changes = "git rm -q gone.txt; git mv old.txt new.txt; rm lost.txt; echo two > app.txt; echo x > staged.txt; git add staged.txt; \
+                   echo y > unknown.txt; echo z > \"other name.txt\"; mkdir dir; echo w > dir/deep.txt";
+    let work = work(changes);
+    let project = steps(&[BRANCH, &work, COMMIT])
+        .file("gone.txt", "gone\n")
+        .file("old.txt", "a\nb\nc\nd\n")
+        .file("lost.txt", "lost\n")
+        .open();
+    project.start("s/*: all\n").exits(7).says(&["git does not know these files"]);
+    project.resume("s/commit: all of them\n").exits(7);
+    project.resume("s/commit: ['other name.txt']\n").exits(7);
+    project.resume("s/commit: [['other name.txt']]\n").exits(0);
+    let files = project.git("work", "show --no-renames --name-status --format=%s HEAD");
+    let expected =
+        "fix: 42\n\nM\tapp.txt\nD\tgone.txt\nD\tlost.txt\nA\tnew.txt\nD\told.txt\nA\tother name.txt\nA\tstaged.txt";
+    assert_eq!(files, expected);
+    assert_eq!(project.git("work", "status --porcelain"), "?? dir/\n?? unknown.txt");
+}
+
+#[test]
+fn nothing_unknown_is_committed_where_the_answer_names_nothing() {
+    let work = work("echo two > app.txt; echo x > unknown.txt");
+    let project = steps(&[BRANCH, &work, COMMIT]).open();
+    project.start("s/commit: [[]]\n").exits(0);
+    assert_eq!(project.git("work", "status --porcelain"), "?? unknown.txt");
+    let project = steps(&[BRANCH, COMMIT]).open();
+    project.start("").exits(5);
+    project.tells("s/commit", &["started", "failed git"]);
+}
+
+#[test]
+fn a_push_is_all_or_nothing_and_a_refusal_leaves_main_where_it_was() {
+    let work = work("echo two > app.txt");
+    let merge = "{id: merge, git: {merge: '{{ branch }}', into: '{{ main }}'}}";
+    let project = steps(&[BRANCH, &work, COMMIT, TAG, PUSH, merge]).open();
+    let hook = project.path("remote.git/hooks/update");
+    std::fs::write(
+        &hook,
+        "#!/bin/sh\ncase $1 in refs/tags/*) [ -e \"$T/open\" ];; refs/heads/main) [ -e \"$T/main\" ];; esac\n",
+    )
+    .unwrap();
+    project.command("chmod", ".").args(["+x", &hook.display().to_string()]).status().unwrap();
+    project.start("").exits(5);
+    project.tells("s/push", &["started", "failed git"]);
+    assert_eq!(project.git("remote.git", "for-each-ref --format=%(refname) refs/heads"), "refs/heads/main");
+    std::fs::write(project.path("open"), "").unwrap();
+    let main = project.git("work", "rev-parse main");
+    project.resume("s/push: retry\n").exits(5);
+    project.tells("s/merge", &["started", "failed git"]);
+    assert_eq!(project.git("work", "rev-parse main"), main);
+    std::fs::write(project.path("main"), "").unwrap();
+    project.resume("s/merge: retry\n").exits(0);
+}
+
+#[test]
+fn main_may_have_moved_on_the_remote_and_a_conflict_names_its_files() {
+    let merge = "{id: merge, git: {merge: '{{ branch }}', into: '{{ main }}'}}";
+    let elsewhere = |file: &str| {
+        format!(
+            "{{id: elsewhere, run: 'git clone -q ../remote.git \"$T/other\" && cd \"$T/other\" && echo three > {file} && git add . && git commit -qm other && git push -q origin main'}}"
+        )
+    };
+    let work = work("echo two > app.txt");
+    let project = steps(&[BRANCH, &work, COMMIT, &elsewhere("new.txt"), merge]).open();
+    project.start("").exits(0);
+    assert_eq!(project.git("remote.git", "show main:new.txt"), "three");
+    assert_eq!(project.git("remote.git", "show main:app.txt"), "two");
+    let project = steps(&[BRANCH, &work, COMMIT, &elsewhere("app.txt"), merge]).open();
+    project.start("").exits(5).says(&["conflicts in", "app.txt"]);
+    assert_eq!(project.git("work", "status --porcelain"), "");
+}
+
+#[test]
+fn a_branch_that_holds_more_than_main_is_not_deleted() {
+    let work = work("echo two > app.txt");
+    let delete = "{id: delete, git: {delete_branch: '{{ branch }}'}}";
+    let project = steps(&[BRANCH, &work, COMMIT, PUSH.replace(", '{{ new_tag }}'", "").as_str(), delete]).open();
+    project.start("").exits(5);
+    project.tells("s/delete", &["started", "failed git"]);
+    let refs = project.git("remote.git", "for-each-ref --format=%(refname) refs/heads");
+    assert_eq!(refs, "refs/heads/hotfix/42\nrefs/heads/main");
+}
