@@ -2,15 +2,18 @@
 
 use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::choose::OWN;
 use super::console::{Lang, Look};
 use super::drive::block_on;
 use super::rehearse::{End, Rehearsal, Signals};
 use super::select::{self, Selected};
 use super::{Exit, Trouble, data, whole};
 use crate::clock::brief;
+use crate::drill::failing::Refusal;
 use crate::drill::sandbox::TAG;
 use crate::drill::{Failing, Sandbox};
 use crate::report::{Tally, printable, tally};
@@ -62,6 +65,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
 }
 
 async fn drill(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
+    let plan = Plan::of(arguments, look)?;
     // From here on a signal is an event, and what was made is removed.
     let mut signals = Signals::listen()?;
     let exe = std::env::current_exe()?;
@@ -70,33 +74,16 @@ async fn drill(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let sandbox = sandbox.map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
     // It is the sandbox's to remove from now on.
     let _ = temporary.keep();
-    let prepared = prepare(arguments, look, &sandbox)?;
-    introduce(arguments, &sandbox, prepared.failing.as_ref())?;
-    let rehearsal = Rehearsal {
-        sandbox: &sandbox,
-        look,
-        exe,
-        answers: prepared.answers,
-        runbook: prepared.overlay,
-        fails: prepared.failing.as_ref().map(|failing| failing.key().to_owned()),
-    };
+    introduce(arguments, &sandbox, plan.failing.as_ref())?;
+    let rehearsal = plan.rehearsal(&sandbox, look, exe)?;
     let end = rehearsal.go(&mut signals).await;
-    let score = Score::of(&sandbox, prepared.failing.as_ref()).await;
+    let score = Score::of(&sandbox, plan.failing.as_ref()).await;
     sandbox.stop_commands().await;
-    let dir = sandbox.dir().to_owned();
-    let place = if arguments.keep {
-        let dir = sandbox.keep();
-        format!("kept, its servers stopped: cd {}; hotfix report", dir.join("repo").display())
-    } else {
-        let removed = sandbox.remove();
-        removed.map_err(|error| Trouble::new(Exit::Error, format!("cannot remove {}: {error}", dir.display())))?;
-        "removed".to_owned()
-    };
+    let place = clear(arguments, sandbox)?;
     let end = end?;
-    if let (Some(score), End::Over(_)) = (&score, &end) {
-        data(|out| score.show(out, &place))?;
-    } else {
-        writeln!(io::stderr(), "The drill is over. {}: {place}", dir.display())?;
+    match (&score, end) {
+        (Some(score), End::Over(exit)) => _ = data(|out| score.show(out, exit, &place))?,
+        _ => writeln!(io::stderr(), "The drill is over. Its sandbox is {place}.")?,
     }
     Ok(match end {
         End::Over(Exit::Success) if score.is_some_and(|score| score.rolled_back) => Exit::RolledBack,
@@ -104,61 +91,82 @@ async fn drill(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     })
 }
 
-/// What the run of the drill is started with.
-struct Prepared {
-    failing: Option<Failing>,
-    answers: Option<PathBuf>,
-    overlay: Option<PathBuf>,
+/// Removes the sandbox, or leaves it; tells which.
+fn clear(arguments: &Arguments, sandbox: Sandbox) -> Result<String, Trouble> {
+    let dir = sandbox.dir().to_owned();
+    if arguments.keep {
+        let repository = sandbox.keep().join("repo");
+        return Ok(format!("kept, its servers are stopped: cd {}; hotfix report", repository.display()));
+    }
+    match sandbox.remove() {
+        Ok(()) => Ok("removed".to_owned()),
+        Err(error) => Err(Trouble::new(Exit::Error, format!("cannot remove {}: {error}", dir.display()))),
+    }
 }
 
-fn prepare(arguments: &Arguments, look: &Look, sandbox: &Sandbox) -> Result<Prepared, Trouble> {
-    let own = sandbox.repository().join(super::choose::OWN);
-    let builtin = match look.language(&Environment::of_process()) {
-        Lang::En => BUILTIN_EN,
-        Lang::Zh => BUILTIN_ZH,
-    };
-    let loaded = |path: PathBuf| {
-        let loaded = load(&Source::File(path), builtin);
-        loaded.map(|loaded| loaded.runbook).map_err(|problems| Trouble::new(Exit::Invalid, problems.to_string()))
-    };
-    let runbook = loaded(own.clone())?;
-    let named = arguments.fail.as_ref().map(|name| Failing::find(name, &runbook)).transpose();
-    let failing = named.map_err(|refusal| Trouble::new(Exit::Usage, format!("--fail: {refusal}")))?;
-    let strategy = strategy(arguments, failing.as_ref(), &runbook)?;
-    let write = |name: &str, text: String| -> Result<PathBuf, Trouble> {
-        let path = sandbox.dir().join(name);
-        std::fs::write(&path, text)?;
-        Ok(path)
-    };
-    let overlay = failing.as_ref().and_then(|failing| failing.overlay(&own));
-    let overlay = overlay.map(|text| write("runbook.yaml", text)).transpose()?;
-    if let Some(path) = &overlay {
-        loaded(path.clone())?;
+/// What the drill is to be, before anything of it is made.
+struct Plan {
+    failing: Option<Failing>,
+    /// The text of the file of answers, where one answers.
+    answers: Option<String>,
+    builtin: &'static str,
+}
+
+impl Plan {
+    fn of(arguments: &Arguments, look: &Look) -> Result<Self, Trouble> {
+        let builtin = match look.language(&Environment::of_process()) {
+            Lang::En => BUILTIN_EN,
+            Lang::Zh => BUILTIN_ZH,
+        };
+        let source = Source::Text { name: "the drill's runbook".to_owned(), text: Sandbox::runbook().to_owned() };
+        let runbook = loaded(&source, builtin)?;
+        let refused = |refusal: Refusal| Trouble::new(Exit::Usage, format!("--fail: {refusal}"));
+        let failing = arguments.fail.as_ref().map(|name| Failing::find(name, &runbook)).transpose();
+        let failing = failing.map_err(refused)?;
+        let answers = match (&failing, arguments.auto) {
+            (_, false) => None,
+            (None, true) => Some(Sandbox::answers(arguments.strategy.map_or("blue-green", Strategy::name))),
+            (Some(failing), true) => {
+                let strategy = strategy(arguments, failing, &runbook).map_err(refused)?;
+                let answers = failing.answers(&Sandbox::answers(strategy.name()));
+                Some(answers.map_err(|error| Trouble::new(Exit::Error, error))?)
+            }
+        };
+        Ok(Self { failing, answers, builtin })
     }
-    let answers = arguments.auto.then(|| Sandbox::answers(strategy.name()));
-    let answers = match (answers, &failing) {
-        (Some(text), Some(failing)) => Some(failing.answers(&text).map_err(|error| Trouble::new(Exit::Error, error))?),
-        (answers, _) => answers,
-    };
-    let answers = answers.map(|text| write("answers.yaml", text)).transpose()?;
-    Ok(Prepared { failing, answers, overlay })
+
+    /// Puts the files that it needs into the sandbox.
+    fn rehearsal<'a>(&self, sandbox: &'a Sandbox, look: &'a Look, exe: PathBuf) -> Result<Rehearsal<'a>, Trouble> {
+        let write = |name: &str, text: &str| -> Result<PathBuf, Trouble> {
+            let path = sandbox.dir().join(name);
+            std::fs::write(&path, text)?;
+            Ok(path)
+        };
+        let own = sandbox.repository().join(OWN);
+        let overlay = self.failing.as_ref().and_then(|failing| failing.overlay(&own));
+        let runbook = overlay.map(|text| write("runbook.yaml", &text)).transpose()?;
+        if let Some(path) = &runbook {
+            loaded(&Source::File(path.clone()), self.builtin)?;
+        }
+        let answers = self.answers.as_ref().map(|text| write("answers.yaml", text)).transpose()?;
+        let fails = self.failing.as_ref().map(|failing| failing.key().to_owned());
+        Ok(Rehearsal { sandbox, look, exe, answers, runbook, fails })
+    }
+}
+
+fn loaded(source: &Source, builtin: &str) -> Result<Runbook, Trouble> {
+    let loaded = load(source, builtin).map(|loaded| loaded.runbook);
+    loaded.map_err(|problems| Trouble::new(Exit::Invalid, problems.to_string()))
 }
 
 /// The strategy that is asked for, or the first under which the failing step comes up.
-fn strategy(arguments: &Arguments, failing: Option<&Failing>, runbook: &Runbook) -> Result<Strategy, Trouble> {
-    let Some(failing) = failing.filter(|_| arguments.auto) else {
-        return Ok(arguments.strategy.unwrap_or(Strategy::BlueGreen));
-    };
-    let candidates = arguments.strategy.map_or_else(|| Strategy::value_variants().to_vec(), |one| vec![one]);
-    let mut refused = None;
-    for strategy in candidates {
-        match failing.comes_up(runbook, strategy.name()) {
-            Ok(()) => return Ok(strategy),
-            Err(refusal) => refused = Some(refusal),
-        }
+fn strategy(arguments: &Arguments, failing: &Failing, runbook: &Runbook) -> Result<Strategy, Refusal> {
+    let comes_up = |strategy: Strategy| failing.comes_up(runbook, strategy.name()).map(|()| strategy);
+    if let Some(strategy) = arguments.strategy {
+        return comes_up(strategy);
     }
-    let refused = refused.map(|refusal| refusal.to_string()).unwrap_or_default();
-    Err(Trouble::new(Exit::Usage, format!("--fail: {refused}")))
+    let [first, others @ ..] = [Strategy::BlueGreen, Strategy::Rolling, Strategy::Direct];
+    others.into_iter().fold(comes_up(first), |found, strategy| found.or_else(|_| comes_up(strategy)))
 }
 
 fn introduce(arguments: &Arguments, sandbox: &Sandbox, failing: Option<&Failing>) -> io::Result<()> {
@@ -183,6 +191,7 @@ fn introduce(arguments: &Arguments, sandbox: &Sandbox, failing: Option<&Failing>
 /// How the drill went.
 struct Score {
     tally: Tally,
+    phase: Phase,
     rolled_back: bool,
     damage: Option<String>,
     /// The status of a login with a wrong password.
@@ -205,6 +214,7 @@ impl Score {
         let back = |event: &crate::event::Event| matches!(event, crate::event::Event::RunRolledBack { .. });
         Some(Self {
             tally: tally(&source),
+            phase: fold.phase(),
             rolled_back: fold.phase() == Phase::RolledBack || source.records.iter().any(|record| back(&record.event)),
             damage: run.damage.clone(),
             login: sandbox.wrong_login().await.map_err(|error| error.to_string()),
@@ -212,15 +222,24 @@ impl Score {
         })
     }
 
-    fn show(&self, out: &mut dyn Write, place: &str) -> io::Result<()> {
+    fn show(&self, out: &mut dyn Write, exit: Exit, place: &str) -> io::Result<()> {
         let mut line = |name: &str, text: &str| writeln!(out, "{name:<18}{}", printable(text));
         let Tally { result, to_mitigate, done, by_hand, skipped, not_needed, failed, left } = &self.tally;
-        line("Result", result)?;
-        line("Time to mitigate", &to_mitigate.map_or_else(|| "production is not well".to_owned(), brief))?;
-        let steps = format!(
-            "{done} done, {by_hand} by hand, {skipped} skipped, {not_needed} not needed; {failed} failed attempts"
-        );
+        line(
+            "Result",
+            match (self.phase, exit) {
+                (_, Exit::Incomplete) => "THE ROLLBACK IS NOT COMPLETE",
+                (Phase::Forward, _) => "left unfinished",
+                (Phase::Back, _) => "left in the middle of the rollback",
+                _ => result,
+            },
+        )?;
+        let seconds = |took: Duration| format!("{:.1} s", took.as_secs_f64());
+        let brief = |took: Duration| if took.as_secs() < 60 { seconds(took) } else { brief(took) };
+        line("Time to mitigate", &to_mitigate.map_or_else(|| "production is not well yet".to_owned(), brief))?;
+        let steps = format!("{done} done, {by_hand} by hand, {skipped} skipped, {not_needed} not needed");
         line("Steps", &steps)?;
+        line("Failed attempts", &failed.to_string())?;
         left.iter().try_for_each(|text| line("Left", text))?;
         if left.is_empty() {
             line("Left", "nothing")?;

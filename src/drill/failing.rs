@@ -125,13 +125,17 @@ impl Failing {
     /// # Errors
     /// [`Refusal::LeftOut`].
     pub fn comes_up(&self, runbook: &Runbook, strategy: &str) -> Result<(), Refusal> {
-        let mut values = Values::new(Environment::default());
-        declared(runbook).into_iter().for_each(|name| values.set(name, Value::Null));
-        runbook.vars.iter().for_each(|(name, value)| values.set(name, value.clone()));
-        values.set("strategy", strategy);
-        values.set("direction", if self.course == Courses::Back { "back" } else { "forward" });
-        // One that needs to know more is left to the run.
-        let fails = |when: &&Condition| when.holds(&values) == Ok(false);
+        let settled = |unknown: Value| {
+            let mut values = Values::new(Environment::default());
+            declared(runbook).into_iter().for_each(|name| values.set(name, unknown.clone()));
+            runbook.vars.iter().for_each(|(name, value)| values.set(name, value.clone()));
+            values.set("strategy", strategy);
+            values.set("direction", if self.course == Courses::Back { "back" } else { "forward" });
+            values
+        };
+        // What the steps before it will give is not known: it is refused where neither nothing nor a number would do.
+        let guesses = [settled(Value::Null), settled(1.into())];
+        let fails = |when: &&Condition| guesses.iter().all(|values| when.holds(values) == Ok(false));
         match conditions(&self.key, runbook).into_iter().find(fails) {
             Some(when) => Err(Refusal::LeftOut { key: self.key.clone(), when: when.text().to_owned() }),
             None => Ok(()),

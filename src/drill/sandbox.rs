@@ -150,6 +150,12 @@ impl Sandbox {
         self.url("production")
     }
 
+    /// The runbook of its repository, which extends the built-in one.
+    #[must_use]
+    pub fn runbook() -> &'static str {
+        RUNBOOK
+    }
+
     /// A shell command that mends the login check in the work tree, for a drill without an operator.
     #[must_use]
     pub fn fix_command() -> &'static str {

@@ -8,7 +8,7 @@ use super::book::Book;
 use super::incident::status_words;
 use super::timing::mitigated;
 use crate::event::Event;
-use crate::run::{Run, Status};
+use crate::run::{Reach, Run, Status, Trigger};
 
 /// How a run went, in numbers. Groups are not counted, their steps are, each turn by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Tally {
     pub by_hand: usize,
     /// Steps that a person left out.
     pub skipped: usize,
-    /// Steps that the runbook left out, by a condition.
+    /// Steps that were left out by a condition, or because the undos had restored production already.
     pub not_needed: usize,
     /// Attempts that failed.
     pub failed: usize,
@@ -42,6 +42,11 @@ pub fn tally(source: &Source<'_>) -> Tally {
         left: left(source, &run),
         ..Tally::default()
     };
+    let own = |key: &str| run.outline().stages.iter().find(|stage| key.split('/').next() == Some(&stage.id));
+    let restored = |key: &str| {
+        let production = run.outline().step(key).is_some_and(|step| step.reach == Reach::Production);
+        production && own(key).is_some_and(|stage| stage.trigger == Trigger::Rollback)
+    };
     let is_group = |key: &str| run.outline().step(key).is_some_and(|step| step.group.is_some());
     for (_, state) in run.steps().iter().filter(|(key, _)| !is_group(key)) {
         match state.status {
@@ -54,7 +59,9 @@ pub fn tally(source: &Source<'_>) -> Tally {
         match &record.event {
             Event::StepFailed { .. } => tally.failed += 1,
             Event::StepSkipped { step, .. } if is_group(step) || run.step(step).status != Status::Skipped => {}
-            Event::StepSkipped { step, reason } if book.is_condition(step, reason) => tally.not_needed += 1,
+            Event::StepSkipped { step, reason } if book.is_condition(step, reason) || restored(step) => {
+                tally.not_needed += 1;
+            }
             Event::StepSkipped { .. } => tally.skipped += 1,
             _ => {}
         }
