@@ -127,8 +127,12 @@ impl Failing {
     pub fn comes_up(&self, runbook: &Runbook, strategy: &str) -> Result<(), Refusal> {
         let settled = |unknown: Value| {
             let mut values = Values::new(Environment::default());
-            declared(runbook).into_iter().for_each(|name| values.set(name, unknown.clone()));
-            runbook.vars.iter().for_each(|(name, value)| values.set(name, value.clone()));
+            for name in declared(runbook) {
+                values.set(name, unknown.clone());
+            }
+            for (name, value) in &runbook.vars {
+                values.set(name, value.clone());
+            }
             values.set("strategy", strategy);
             values.set("direction", if self.course == Courses::Back { "back" } else { "forward" });
             values

@@ -1,7 +1,8 @@
-//! A place for drills, with an operator's git configuration that nobody survives who reads it.
+//! A place for drills, with a git configuration of the operator under which nothing works.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -14,9 +15,8 @@ pub(crate) const EXE: &str = env!("CARGO_BIN_EXE_hotfix");
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What an operator may have, and a drill must not read.
-const OWN: &str =
-    "[commit]\n\tgpgsign = true\n[tag]\n\tgpgsign = true\n[gpg]\n\tprogram = false\n[core]\n\thooksPath = /nowhere\n";
+/// What an operator may have, and a drill must not read: with it, nothing is committed, tagged or pushed.
+const OWN: &str = "[commit]\n\tgpgsign = true\n[tag]\n\tgpgsign = true\n[gpg]\n\tprogram = false\n";
 
 pub(crate) struct World {
     parent: TempDir,
@@ -28,7 +28,14 @@ impl World {
         for name in ["tmp", "home", "here"] {
             fs::create_dir(parent.path().join(name)).unwrap();
         }
-        fs::write(parent.path().join("home/.gitconfig"), OWN).unwrap();
+        let hooks = parent.path().join("home/hooks");
+        fs::create_dir(&hooks).unwrap();
+        for hook in ["pre-commit", "commit-msg", "pre-push"] {
+            fs::write(hooks.join(hook), "#!/bin/sh\necho 'a hook of the operator' >&2\nexit 1\n").unwrap();
+            fs::set_permissions(hooks.join(hook), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let own = format!("{OWN}[core]\n\thooksPath = {}\n", hooks.display());
+        fs::write(parent.path().join("home/.gitconfig"), own).unwrap();
         Self { parent }
     }
 
