@@ -1,8 +1,7 @@
 //! `hotfix drill`.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -10,14 +9,11 @@ use super::choose::OWN;
 use super::console::{Lang, Look};
 use super::drive::block_on;
 use super::rehearse::{End, Rehearsal, Signals};
-use super::select::{self, Selected};
+use super::score::Score;
 use super::{Exit, Trouble, data, whole};
-use crate::clock::brief;
 use crate::drill::failing::Refusal;
 use crate::drill::sandbox::TAG;
 use crate::drill::{Failing, Sandbox};
-use crate::report::{Tally, printable, tally};
-use crate::run::Phase;
 use crate::runbook::{BUILTIN_EN, BUILTIN_ZH, Runbook, Source, load};
 use crate::vars::Environment;
 
@@ -86,7 +82,10 @@ async fn drill(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         _ => writeln!(io::stderr(), "The drill is over. Its sandbox is {place}.")?,
     }
     Ok(match end {
-        End::Over(Exit::Success) if score.is_some_and(|score| score.rolled_back) => Exit::RolledBack,
+        // Taken back from another terminal, the run of the drill itself yielded.
+        End::Over(Exit::Success | Exit::Locked) if score.as_ref().is_some_and(|score| score.rolled_back) => {
+            Exit::RolledBack
+        }
         End::Over(exit) | End::Told(exit) => exit,
     })
 }
@@ -125,7 +124,7 @@ impl Plan {
         let failing = failing.map_err(refused)?;
         let answers = match (&failing, arguments.auto) {
             (_, false) => None,
-            (None, true) => Some(Sandbox::answers(arguments.strategy.map_or("blue-green", Strategy::name))),
+            (None, true) => Some(Sandbox::answers(arguments.strategy.unwrap_or(Strategy::BlueGreen).name())),
             (Some(failing), true) => {
                 let strategy = strategy(arguments, failing, &runbook).map_err(refused)?;
                 let answers = failing.answers(&Sandbox::answers(strategy.name()));
@@ -174,10 +173,8 @@ fn introduce(arguments: &Arguments, sandbox: &Sandbox, failing: Option<&Failing>
     let dir = sandbox.dir().display();
     writeln!(err, "THE DRILL. Production runs {TAG}, and its login lets anyone in, with any password.")?;
     let who = if arguments.auto { "A file of answers leads" } else { "You lead" };
-    writeln!(
-        err,
-        "{who} the hotfix for issue 1234 from the alarm to the follow-up; app/login.sh of v1.2.2 was sound."
-    )?;
+    writeln!(err, "{who} the hotfix for issue 1234 from the alarm to the follow-up. What mends the login:")?;
+    writeln!(err, "  {}", Sandbox::fix_command())?;
     writeln!(err, "All of it is in {dir} and in servers on 127.0.0.1. Nothing else is touched.")?;
     if !arguments.auto {
         writeln!(err, "Another terminal takes part after:  . {}", sandbox.door().display())?;
@@ -186,77 +183,4 @@ fn introduce(arguments: &Arguments, sandbox: &Sandbox, failing: Option<&Failing>
         writeln!(err, "{} is going to fail, as often as it is tried.", failing.key())?;
     }
     writeln!(err)
-}
-
-/// How the drill went.
-struct Score {
-    tally: Tally,
-    phase: Phase,
-    rolled_back: bool,
-    damage: Option<String>,
-    /// The status of a login with a wrong password.
-    login: Result<u16, String>,
-    /// The step that was to fail and did not come up.
-    spared: Option<String>,
-}
-
-impl Score {
-    /// What the sandbox tells; `None` where no run began.
-    async fn of(sandbox: &Sandbox, failing: Option<&Failing>) -> Option<Self> {
-        let run = Selected::open(select::runs(&sandbox.store()).ok()?.pop()?);
-        let runbook = run.runbook();
-        let source = run.source(runbook.as_ref());
-        let fold = source.run();
-        let untried = |failing: &&Failing| {
-            let mut tried = fold.steps().iter().filter(|(_, state)| state.attempts > 0);
-            !tried.any(|(key, _)| crate::run::plain(key) == failing.key())
-        };
-        let back = |event: &crate::event::Event| matches!(event, crate::event::Event::RunRolledBack { .. });
-        Some(Self {
-            tally: tally(&source),
-            phase: fold.phase(),
-            rolled_back: fold.phase() == Phase::RolledBack || source.records.iter().any(|record| back(&record.event)),
-            damage: run.damage.clone(),
-            login: sandbox.wrong_login().await.map_err(|error| error.to_string()),
-            spared: failing.filter(untried).map(|failing| failing.key().to_owned()),
-        })
-    }
-
-    fn show(&self, out: &mut dyn Write, exit: Exit, place: &str) -> io::Result<()> {
-        let mut line = |name: &str, text: &str| writeln!(out, "{name:<18}{}", printable(text));
-        let Tally { result, to_mitigate, done, by_hand, skipped, not_needed, failed, left } = &self.tally;
-        line(
-            "Result",
-            match (self.phase, exit) {
-                (_, Exit::Incomplete) => "THE ROLLBACK IS NOT COMPLETE",
-                (Phase::Forward, _) => "left unfinished",
-                (Phase::Back, _) => "left in the middle of the rollback",
-                _ => result,
-            },
-        )?;
-        let seconds = |took: Duration| format!("{:.1} s", took.as_secs_f64());
-        let brief = |took: Duration| if took.as_secs() < 60 { seconds(took) } else { brief(took) };
-        line("Time to mitigate", &to_mitigate.map_or_else(|| "production is not well yet".to_owned(), brief))?;
-        let steps = format!("{done} done, {by_hand} by hand, {skipped} skipped, {not_needed} not needed");
-        line("Steps", &steps)?;
-        line("Failed attempts", &failed.to_string())?;
-        left.iter().try_for_each(|text| line("Left", text))?;
-        if left.is_empty() {
-            line("Left", "nothing")?;
-        }
-        let login = match &self.login {
-            Ok(401) => "is refused in production".to_owned(),
-            Ok(200) => "STILL LETS ANYONE IN in production".to_owned(),
-            Ok(status) => format!("ends with status {status} in production"),
-            Err(error) => format!("cannot be tried: {error}"),
-        };
-        line("A wrong password", &login)?;
-        if let Some(damage) = &self.damage {
-            line("The log is damaged", damage)?;
-        }
-        if let Some(key) = &self.spared {
-            line("Did not come up", &format!("{key}, which was to fail"))?;
-        }
-        line("The sandbox", &format!("is {place}"))
-    }
 }

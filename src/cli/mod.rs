@@ -29,6 +29,7 @@ mod rehearse;
 mod report;
 mod resume;
 mod rollback;
+mod score;
 mod select;
 mod start;
 mod status;

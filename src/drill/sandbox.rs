@@ -246,8 +246,9 @@ impl Sandbox {
     /// Where something of the directory cannot be removed.
     pub fn remove(mut self) -> io::Result<()> {
         self.stop();
-        // What the drop does after this finds nothing more to do, or tries once more.
-        fs::remove_dir_all(&self.dir)
+        self.fate = Fate::Kept;
+        // A process that is just ending may have written something meanwhile.
+        fs::remove_dir_all(&self.dir).or_else(|_| fs::remove_dir_all(&self.dir))
     }
 
     fn url(&self, server: &str) -> String {
