@@ -22,6 +22,7 @@ pub mod report;
 pub mod store;
 pub mod preflight;
 pub mod engine;
+pub mod plan;
 pub mod terminal;
 pub mod drill;
 pub mod cli;

@@ -22,6 +22,7 @@ pub const SHORTEST: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub struct Masker {
     finder: Option<Arc<AhoCorasick>>,
+    secrets: Arc<Vec<Vec<u8>>>,
 }
 
 impl Masker {
@@ -35,7 +36,8 @@ impl Masker {
             return Ok(Self::default());
         }
         let finder = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&secrets)?;
-        Ok(Self { finder: Some(Arc::new(finder)) })
+        let secrets = secrets.iter().map(|secret| secret.as_ref().to_vec()).collect();
+        Ok(Self { finder: Some(Arc::new(finder)), secrets: Arc::new(secrets) })
     }
 
     /// `input` without the secrets.
@@ -90,7 +92,14 @@ impl Stream {
         let Some(finder) = &self.masker.finder else { return input.to_vec() };
         let reach = finder.max_pattern_len().saturating_sub(1);
         self.held.extend_from_slice(input);
-        self.release(self.held.len().saturating_sub(reach))
+        let from = self.held.len().saturating_sub(reach);
+        let cut = (from..self.held.len()).find(|at| self.may_begin(&self.held[*at..]));
+        self.release(cut.unwrap_or(self.held.len()))
+    }
+
+    /// Whether `end` is how a secret begins. Only that is held back: a line that is whole is not kept waiting for the next.
+    fn may_begin(&self, end: &[u8]) -> bool {
+        self.masker.secrets.iter().any(|secret| secret.starts_with(end))
     }
 
     /// Gives what was held back. The stream is then as new.
@@ -155,6 +164,16 @@ mod tests {
     fn bytes_that_are_not_text_pass() {
         let masker = Masker::new(["s\u{e9}cret"]).unwrap();
         assert_eq!(masker.bytes(b"\xff\xfes\xc3\xa9cret\x80"), b"\xff\xfe***\x80");
+    }
+
+    #[test]
+    fn what_is_no_beginning_of_a_secret_is_not_held_back() {
+        let mut stream = Masker::new(["hunter2"]).unwrap().stream();
+        assert_eq!(stream.push(b"deploying\n"), b"deploying\n");
+        assert_eq!(stream.push(b"as hun"), b"as ");
+        assert_eq!(stream.push(b"ter2"), b"***");
+        assert_eq!(stream.push(b"hunt"), b"");
+        assert_eq!(stream.finish(), b"hunt");
     }
 
     proptest! {

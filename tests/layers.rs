@@ -157,7 +157,9 @@ fn faults(source: &Source, layers: &[String]) -> Vec<String> {
         return faults;
     }
     let own = module(path);
-    for (name, home) in [("chrono", "clock"), ("dialoguer", "terminal")] {
+    for (name, home) in
+        [("chrono", "clock"), ("console", "terminal"), ("dialoguer", "terminal"), ("indicatif", "terminal")]
+    {
         if own != Some(home) && after(&all, name).any(|rest| rest.trim_start().starts_with("::")) {
             faults.push(format!("{path} uses {name} outside {home}"));
         }
@@ -207,6 +209,7 @@ fn a_planted_fault_is_found() {
         ("src/run.rs", "use chrono::Utc;"),
         ("src/run.rs", "fn f() { chrono::Utc::now(); }"),
         ("src/run.rs", "use dialoguer::Confirm;"),
+        ("src/run.rs", "fn f() { console::Term::stderr(); }"),
         ("src/run.rs", "fn f() { std::process::exit(1) }"),
         ("src/lib.rs", "use std::process::{Command, exit};"),
         ("src/run.rs", "fn f() { unsafe {} }"),

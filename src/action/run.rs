@@ -27,8 +27,14 @@ pub(super) async fn perform(command: &Command, ctx: &Context<'_>) -> Result<Done
     let what = command.describe(ctx.values).map_err(|why| Stop::failed("template", why))?;
     let given = given(ctx);
     ctx.desk.show(Show::Command { text: &what, values: &command.named(&given), timeout: ctx.settings.timeout });
-    let end = match running(command, ctx, given).await {
+    let end = match running(command, ctx, given.clone()).await {
         Ok(mut running) => follow(&mut running, ctx).await,
+        Err(Err(Stop::Broken(error))) if ctx.values.text("direction") == "back" => {
+            let said =
+                format!("nothing can be kept of this command ({}); it is run all the same", whole(error.as_ref()));
+            ctx.desk.show(Show::Warning(&said));
+            unsupervised(command, ctx, given).await
+        }
         Err(stop) => stop,
     };
     ctx.desk.show(Show::CommandEnded);
@@ -146,6 +152,23 @@ fn lost(pgid: Option<i32>) -> Stop {
         "lost",
         format!("nobody knows how the command ended, or whether it did: its supervisor is dead{group}"),
     )
+}
+
+/// Runs a command of the way back where no file can be written: a full disk must not keep production broken.
+async fn unsupervised(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>) -> Result<End, Stop> {
+    let started = ctx.world.clock.now();
+    let spec = spec(command, ctx, given)?;
+    let run = async { process::run_captured(&spec, TAIL).await.map_err(Stop::broken) };
+    let captured = super::context::watched(ctx, run).await?;
+    for bytes in [&captured.stdout, &captured.stderr] {
+        ctx.desk.show(Show::Output(&ctx.world.masker.bytes(bytes)));
+    }
+    Ok(End { how: captured.how, started, ended: ctx.world.clock.now(), output_lost: None })
+}
+
+fn whole(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What the end of a command means to its step.

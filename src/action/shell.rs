@@ -35,8 +35,9 @@ impl Kind for Shell {
         })
     }
 
+    /// Cut off, it asks its own question again, which is the question whether the work is done.
     fn repetition(&self) -> Repetition {
-        Repetition::Asked
+        Repetition::Supervised
     }
 
     fn form(&self, _values: &Values) -> Result<Option<Form>, String> {

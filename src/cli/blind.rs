@@ -22,7 +22,7 @@ pub(super) fn rollback(
         let hint = "`hotfix rollback --to TAG` works without a run, by the runbook alone";
         return Err(Trouble::new(nothing.exit, format!("{}; {hint}", nothing.message)));
     };
-    let loaded = choose::runbook(arguments.runbook.as_deref(), session, look)?;
+    let loaded = choose::runbook(arguments.runbook.as_deref(), (&session.repository, &session.environment), look)?;
     let mut err = io::stderr().lock();
     writeln!(err, "Nothing is known here of what was done. What the runbook alone can do is take production to {to}")?;
     writeln!(err, "and validate it; steps outside production are not undone.")?;

@@ -12,10 +12,11 @@ use super::{Exit, Trouble, choose, plan, select, whole};
 use crate::clock::SystemClock;
 use crate::engine::{Identity, initial};
 use crate::event::Event;
-use crate::git::{self, Continues, Kind, Prompts, Reach};
+use crate::git::{self, Continues, Kind, Prompts, Reach, Repository};
 use crate::preflight::preflight;
-use crate::run::{Outline, Phase};
+use crate::run::{Outline, Phase, Run};
 use crate::runbook::{Loaded, Runbook};
+use crate::vars::Environment;
 use crate::version;
 
 #[derive(Debug, Args)]
@@ -81,12 +82,11 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     if let Some(active) = select::active(&session.store)? {
         return Err(busy(&session, &active));
     }
-    let loaded = choose::runbook(target.runbook.as_deref(), &session, look)?;
+    let loaded = choose::runbook(target.runbook.as_deref(), (&session.repository, &session.environment), look)?;
     let prepared = Prepared::of(target, &loaded.runbook, &session)?;
     let warnings = prepared.preflight(&loaded, &session)?;
-    let mut known_run = crate::run::Run::new(Outline::of(&loaded.runbook));
     // The answers are read before anything starts, so that one for an unknown step stops it here.
-    session.console(&known_run).map(drop)?;
+    session.console(&Run::new(Outline::of(&loaded.runbook)))?;
     let lock = session.lock("a new run")?;
     let environment = loaded.runbook.environment.iter();
     let environment = environment.filter_map(|name| Some((name.clone(), session.environment.get(name)?.to_owned())));
@@ -112,8 +112,6 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         writeln!(err, "warning: {warning}")?;
     }
     drop(err);
-    known_run = crate::run::Run::new(Outline::default());
-    drop(known_run);
     drive(session.engine(paths, loaded.runbook)?)
 }
 
@@ -142,7 +140,28 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// The same for a plan: nobody is asked, and what earlier runs left does not matter.
+    pub(super) fn for_plan(
+        target: &Target,
+        runbook: &Runbook,
+        around: (&Repository, &Environment),
+    ) -> Result<Self, Trouble> {
+        Self::with(target, runbook, around, (Reach::Offline, Continues::Nothing))
+    }
+
     pub(super) fn of(target: &Target, runbook: &Runbook, session: &Session) -> Result<Self, Trouble> {
+        let reach = if target.offline { Reach::Offline } else { Reach::Online };
+        let (issue, branch) = (issue(target), branch(target));
+        let continues = if left_by_earlier(session, &issue, &branch)? { Continues::Branch } else { Continues::Nothing };
+        Self::with(target, runbook, (&session.repository, &session.environment), (reach, continues))
+    }
+
+    fn with(
+        target: &Target,
+        runbook: &Runbook,
+        (repository, environment): (&Repository, &Environment),
+        (reach, continues): (Reach, Continues),
+    ) -> Result<Self, Trouble> {
         let mut set = BTreeMap::new();
         for pair in &target.set {
             let Some((name, value)) = pair.split_once('=') else {
@@ -159,14 +178,10 @@ impl Prepared {
             let base = if base == Base::Tag { "tag" } else { "trunk" };
             set.insert("base".to_owned(), base.to_owned());
         }
-        let reach = if target.offline { Reach::Offline } else { Reach::Online };
-        let issue = target.issue.trim_start_matches('#').to_owned();
-        let slug = target.name.clone().unwrap_or_else(|| slug(&issue));
-        let (new_tag, warning) = new_tag(target, runbook, session, reach)?;
-        let branch = format!("hotfix/{slug}");
-        let continues = if left_by_earlier(session, &issue, &branch)? { Continues::Branch } else { Continues::Nothing };
-        let identity = Identity { tag: target.tag.clone(), new_tag, issue, slug, branch };
-        let vars = initial(runbook, &identity, &set, &session.environment);
+        let (new_tag, warning) = new_tag(target, runbook, repository, reach)?;
+        let (tag, issue, slug, branch) = (target.tag.clone(), issue(target), slug(target), branch(target));
+        let identity = Identity { tag, new_tag, issue, slug, branch };
+        let vars = initial(runbook, &identity, &set, environment);
         let vars = vars.map_err(|why| Trouble::new(Exit::Invalid, why))?;
         Ok(Self { identity, vars, reach, continues, warning })
     }
@@ -205,17 +220,17 @@ impl Prepared {
 fn new_tag(
     target: &Target,
     runbook: &Runbook,
-    session: &Session,
+    repository: &Repository,
     reach: Reach,
 ) -> Result<(String, Option<String>), Trouble> {
     if let Some(tag) = &target.new_tag {
         return Ok((tag.clone(), None));
     }
-    let mut tags = session.repository.names(Kind::Tag).map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
+    let mut tags = repository.names(Kind::Tag).map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
     if reach == Reach::Online {
         let remote = runbook.vars.get("remote").map_or_else(|| "origin".to_owned(), crate::vars::text_of);
         // A remote that does not answer is named by the preflight, with what else is wrong.
-        let refs = session.repository.remote_refs(&remote).unwrap_or_default();
+        let refs = repository.remote_refs(&remote).unwrap_or_default();
         tags.extend(refs.iter().filter_map(|there| there.name.strip_prefix("refs/tags/").map(str::to_owned)));
     }
     let bump = if target.bump == Bump::Patch { version::Bump::Patch } else { version::Bump::Hotfix };
@@ -226,7 +241,7 @@ fn new_tag(
 
 /// Whether the branch is there because an earlier run for the same issue was rolled back or given up.
 fn left_by_earlier(session: &Session, issue: &str, branch: &str) -> Result<bool, Trouble> {
-    let text = |run: &crate::run::Run, name: &str| run.vars().get(name).map(crate::vars::text_of);
+    let text = |run: &Run, name: &str| run.vars().get(name).map(crate::vars::text_of);
     let runs = select::runs(&session.store)?.into_iter().map(select::Selected::open);
     Ok(runs.into_iter().any(|selected| {
         let run = selected.run(None);
@@ -236,10 +251,21 @@ fn left_by_earlier(session: &Session, issue: &str, branch: &str) -> Result<bool,
     }))
 }
 
-/// `1234` of `#1234`, `login-broken` of `Login broken!`.
-fn slug(issue: &str) -> String {
+fn issue(target: &Target) -> String {
+    target.issue.trim_start_matches('#').to_owned()
+}
+
+fn branch(target: &Target) -> String {
+    format!("hotfix/{}", slug(target))
+}
+
+/// `1234` of `#1234`, `login-broken` of `Login broken!`, unless it was given.
+fn slug(target: &Target) -> String {
+    if let Some(name) = &target.name {
+        return name.clone();
+    }
     let fit = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '_' { c.to_ascii_lowercase() } else { '-' };
-    let text: String = issue.chars().map(fit).collect();
+    let text: String = target.issue.chars().map(fit).collect();
     let parts: Vec<_> = text.split('-').filter(|part| !part.is_empty()).collect();
     parts.join("-").trim_matches('.').to_owned()
 }

@@ -6,6 +6,7 @@
 //! that fails is lost: a screen that is gone must not stop a rollback.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use super::paint::cut;
 use super::text::{Text, fill};
 use crate::clock::{Timestamp, brief};
 
+/// How many lines are held back at most while another program has the screen; the oldest go.
+const HELD: usize = 2000;
 /// The size where a terminal does not tell it, in rows and columns.
 const SIZE: (u16, u16) = (24, 80);
 
@@ -41,6 +44,21 @@ struct State {
     row: usize,
     bar: Option<ProgressBar>,
     work: Option<Work>,
+    whose: Whose,
+    /// What is to be written when the screen is ours again.
+    held: VecDeque<String>,
+}
+
+/// Whose the screen and the keys are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Whose {
+    /// Nobody's in particular, or a running command's.
+    #[default]
+    Free,
+    /// A question's.
+    Question,
+    /// Another program's, started from a question.
+    Program,
 }
 
 /// What takes its time.
@@ -73,6 +91,12 @@ impl Canvas {
         let mut text = lines.join("\n");
         text.push('\n');
         let state = &mut *self.state.borrow_mut();
+        if state.whose == Whose::Program {
+            state.held.extend(lines.iter().cloned());
+            let over = state.held.len().saturating_sub(HELD);
+            state.held.drain(..over);
+            return;
+        }
         if let Some(bar) = &state.bar {
             bar.suspend(|| write(&text));
             return;
@@ -85,7 +109,6 @@ impl Canvas {
 
     /// Draws the frame of a question in place of any before it, and of the line of a command.
     pub(super) fn frame(&self, frame: Frame) {
-        self.hide_bar();
         let state = &mut *self.state.borrow_mut();
         let mut all = state.erased();
         state.frame = Some(frame);
@@ -102,9 +125,28 @@ impl Canvas {
         }
     }
 
-    /// Whether a question is up.
-    pub(super) fn asks(&self) -> bool {
-        self.state.borrow().frame.is_some()
+    /// A question takes the screen and the keys.
+    pub(super) fn take(&self) {
+        self.hide_bar();
+        self.state.borrow_mut().whose = Whose::Question;
+    }
+
+    /// A question gives them back.
+    pub(super) fn release(&self) {
+        self.clear();
+        self.state.borrow_mut().whose = Whose::Free;
+    }
+
+    /// Whether a question has them, or a program that it started.
+    pub(super) fn is_taken(&self) -> bool {
+        self.state.borrow().whose != Whose::Free
+    }
+
+    /// Another program has the screen, as long as what this gives is kept.
+    pub(super) fn lend(&self) -> Lent<'_> {
+        self.clear();
+        self.state.borrow_mut().whose = Whose::Program;
+        Lent(self)
     }
 
     /// Something begins that takes its time.
@@ -141,7 +183,7 @@ impl Canvas {
     /// Draws the line of the command that runs, if one does and no question is up.
     pub(super) fn tick(&self, now: Timestamp, budget: Budget) {
         let state = &mut *self.state.borrow_mut();
-        let (Some(work), None) = (&state.work, &state.frame) else { return };
+        let (Some(work), Whose::Free) = (&state.work, state.whose) else { return };
         let bar = state.bar.get_or_insert_with(|| bar_of(work.limit));
         let elapsed = now.since(work.began);
         let mut told = match work.limit {
@@ -160,6 +202,20 @@ impl Canvas {
         bar.set_message(cut(&told, Self::size().1.saturating_sub(20)));
         bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
         bar.tick();
+    }
+}
+
+/// The screen in the hands of another program.
+pub(super) struct Lent<'a>(&'a Canvas);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let held = {
+            let state = &mut *self.0.state.borrow_mut();
+            state.whose = Whose::Question;
+            std::mem::take(&mut state.held)
+        };
+        self.0.print(&Vec::from(held));
     }
 }
 

@@ -9,7 +9,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::rc::Rc;
 
 use rustix::process::{Signal, getpgrp, kill_process_group};
 use rustix::termios::tcgetpgrp;
@@ -48,19 +47,19 @@ impl Session<'_> {
     /// # Errors
     /// Where it cannot be started.
     pub(super) async fn hand_over(&mut self, program: &Program<'_>) -> io::Result<ExitStatus> {
-        self.terminal.canvas.clear();
+        let terminal = self.terminal;
+        let lent = terminal.canvas.lend();
         super::canvas::write("\x1b[?2004l");
-        let tty = Rc::clone(&self.terminal.tty);
-        let cooked = tty.cooked();
-        let ended = run(&tty, program).await;
-        drop(cooked);
+        let cooked = terminal.tty.cooked();
+        let ended = run(&terminal.tty, program).await;
+        drop((cooked, lent));
         super::canvas::write("\x1b[?2004h\x1b[?25h");
         self.discard();
         ended
     }
 }
 
-async fn run(tty: &Rc<Tty>, program: &Program<'_>) -> io::Result<ExitStatus> {
+async fn run(tty: &Tty, program: &Program<'_>) -> io::Result<ExitStatus> {
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(FOREGROUND.replace("PROGRAM", program.script)).arg("sh").args(program.args);
     // What stdout leads to may be a file: it is not where a person looks.
@@ -76,7 +75,7 @@ async fn run(tty: &Rc<Tty>, program: &Program<'_>) -> io::Result<ExitStatus> {
 /// Ends the program that is in the foreground, if it has not ended by itself.
 struct Leash<'a> {
     child: Child,
-    tty: &'a Rc<Tty>,
+    tty: &'a Tty,
 }
 
 impl Drop for Leash<'_> {

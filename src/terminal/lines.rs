@@ -168,13 +168,11 @@ impl Lines {
         }
         parts.extend(self.stage.as_ref().map(|stage| stage.label.clone()));
         parts.push(brief(now.since(run.began)));
-        parts.extend(run.escalation.first().map(|(at, whom)| {
-            if *at <= now {
-                fill(self.text.escalate_now, &[whom])
-            } else {
-                fill(self.text.escalate_in, &[&brief(at.since(now)), whom])
-            }
-        }));
+        if let Some((at, whom)) = run.escalation.first() {
+            let due = *at <= now;
+            let when = if due { self.text.escalate_now } else { self.text.escalate_in };
+            parts.extend([fill(when, &[&brief(at.since(now))]), whom.clone()]);
+        }
         parts.retain(|part| !part.is_empty());
         let joined = |parts: &[String]| clean(&parts.join(" · ")).replace('\n', " ");
         while parts.len() > 1 && width(&joined(&parts)) > columns {

@@ -40,7 +40,7 @@ use self::sanitize::clean;
 use self::text::Text;
 use self::tty::{Gone, Keys, Tty};
 use crate::clock::{Clock, LocalFuture, SystemClock};
-use crate::operator::{Answer, Attention, Operator, Presence, Question, Screen, Show, Unanswered};
+use crate::operator::{Answer, Attention, Operator, Presence, Question, Screen, Show, Signal, Unanswered};
 
 pub use self::plain::Plain;
 
@@ -88,7 +88,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Takes the terminal. Its mode changes only while a question or a command is up.
+    /// Takes the terminal. Its mode changes only while a question or a command is up. What it asks needs a tokio runtime
+    /// with I/O and time.
     ///
     /// # Errors
     /// Where stdin and stderr are not a terminal.
@@ -117,31 +118,31 @@ impl Terminal {
             self.open.replace(Some(question.clone()));
         }
         let shown = Question { prompt: clean(&question.prompt), step: clean(&question.step), ..question.clone() };
-        let left = |leave| match leave {
-            Leave::Esc => Unanswered::Missing,
-            Leave::Interrupted(signal) => Unanswered::Interrupted(signal),
-        };
-        let mut session = Session::open(self).map_err(left)?;
+        let mut session = Session::open(self).map_err(|Gone| Unanswered::Interrupted(Signal::Hup))?;
         loop {
-            match session.answer(&shown).await {
+            let left = match session.answer(&shown).await {
                 Ok(answer) if question.form.accepts(&answer) => {
                     drop(session);
                     self.forget();
                     self.settle(&shown, &answer);
                     return Ok(answer);
                 }
-                Ok(_) => self.canvas.print(&[self.text.refused.to_owned()]),
-                Err(Leave::Esc) => match session.menu(&shown).await {
-                    Ok(None) | Err(Leave::Esc) => {}
-                    Ok(Some(unanswered)) => {
-                        if !matches!(unanswered, Unanswered::Note(_)) {
-                            self.forget();
-                        }
-                        return Err(unanswered);
+                Ok(_) => {
+                    self.canvas.print(&[self.text.refused.to_owned()]);
+                    continue;
+                }
+                Err(Leave::Esc) => session.menu(&shown).await,
+                Err(interrupted) => Err(interrupted),
+            };
+            match left {
+                Ok(None) | Err(Leave::Esc) => {}
+                Ok(Some(unanswered)) => {
+                    if !matches!(unanswered, Unanswered::Note(_)) {
+                        self.forget();
                     }
-                    Err(interrupted) => return Err(left(interrupted)),
-                },
-                Err(interrupted) => return Err(left(interrupted)),
+                    return Err(unanswered);
+                }
+                Err(Leave::Interrupted(signal)) => return Err(Unanswered::Interrupted(signal)),
             }
         }
     }
@@ -190,7 +191,7 @@ impl Terminal {
             let now = SystemClock.now();
             self.canvas.tick(now, self.lines.borrow().budget(now));
             // While a question is up, the keys are for it.
-            let listens = keys.as_mut().filter(|_| !self.canvas.asks());
+            let listens = keys.as_mut().filter(|_| !self.canvas.is_taken());
             let key = tokio::select! {
                 biased;
                 key = next(listens.map(|(_, keys)| keys)) => key,

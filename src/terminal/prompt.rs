@@ -15,7 +15,7 @@ use super::canvas::{Canvas, Frame};
 use super::key::Key;
 use super::paint::{Paint, Tone, cut};
 use super::text::Text;
-use super::tty::{Keys, Raw};
+use super::tty::{Gone, Keys, Raw};
 use super::wrap::wrap_text;
 use crate::clock::{Clock, SystemClock};
 use crate::operator::Signal;
@@ -107,16 +107,20 @@ impl Drop for Paste {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        self.terminal.canvas.clear();
+        self.terminal.canvas.release();
     }
 }
 
 impl<'a> Session<'a> {
     /// Takes the terminal for a question.
-    pub(super) fn open(terminal: &'a Terminal) -> Result<Self, Leave> {
-        let gone = |_| Leave::Interrupted(Signal::Hup);
+    ///
+    /// # Errors
+    /// Where it is gone.
+    pub(super) fn open(terminal: &'a Terminal) -> Result<Self, Gone> {
+        let gone = |_| Gone;
         let raw = terminal.tty.raw().map_err(gone)?;
         let keys = Keys::of(&terminal.tty).map_err(gone)?;
+        terminal.canvas.take();
         super::canvas::write("\x1b[?2004h");
         Ok(Self { terminal, keys, _paste: Paste, _raw: raw })
     }

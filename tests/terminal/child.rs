@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,9 +28,9 @@ fn item(text: &str, optional: bool) -> Item {
 fn question(scenario: &str) -> Option<Question> {
     let ways = vec![Way::Retry, Way::Done, Way::Skip, Way::Rollback, Way::Pause];
     let form = match scenario {
-        "confirm" | "ahead" | "gone" => Form::Confirm,
-        "typed" => Form::Typed { expected: "v1.2.4".into() },
-        "text" | "again" | "long" => Form::Text,
+        "confirm" | "ahead" | "gone" | "both" => Form::Confirm,
+        "typed" | "typed-again" => Form::Typed { expected: "v1.2.4".into() },
+        "text" | "again" | "long" | "panic" => Form::Text,
         "number" => Form::Number,
         "editor" => Form::Editor { initial: String::new() },
         "choice" => Form::Choice(vec!["SEV1".into(), "SEV2".into(), "SEV3".into()]),
@@ -39,7 +40,7 @@ fn question(scenario: &str) -> Option<Question> {
         "approve" => Form::Approve { not: "Ann".into() },
         "hand" => Form::Hand,
         "shell" => Form::Shell { dir: "/".into(), env: vec![("HOTFIX_TAG".into(), "v1.2.3".into())] },
-        "way" => Form::Way(ways.clone()),
+        "way" | "plan" => Form::Way(ways),
         _ => return None,
     };
     let long = "This question is long, it takes one line where there is room, else two.";
@@ -49,7 +50,10 @@ fn question(scenario: &str) -> Option<Question> {
         prompt: if scenario == "long" { long.into() } else { "What now, \u{1b}[2Joperator?".into() },
         form,
         menu: vec![Way::Retry, Way::Skip, Way::Rollback, Way::Pause],
-        rollback: vec!["./deploy-production.sh v1.2.3".into()],
+        rollback: match scenario {
+            "plan" => (1..=40).map(|number| format!("undo {number}")).collect(),
+            _ => vec!["./deploy-production.sh v1.2.3".into()],
+        },
         output: std::env::var_os("HOTFIX_SHOWN").map(PathBuf::from),
     })
 }
@@ -77,6 +81,36 @@ async fn again(question: &Question, mut told: Signal) {
     }
     told.recv().await;
     say(&format!("ANSWER {:?}\nEND", terminal.ask(question).await));
+}
+
+/// Panics while it asks, when told to.
+async fn panics(question: &Question, mut told: Signal) {
+    let terminal = Terminal::open(PLAIN).unwrap();
+    tokio::select! {
+        answer = terminal.ask(question) => say(&format!("TOO EARLY {answer:?}")),
+        _ = told.recv() => panic!("planted"),
+    }
+}
+
+/// Asks while a command runs, and shows something whenever told to.
+async fn both(question: &Question, mut told: Signal) {
+    let terminal = Terminal::open(PLAIN).unwrap();
+    terminal.show(Show::Command { text: "./slow.sh", values: &[], timeout: None });
+    let warn = async {
+        for times in 1.. {
+            told.recv().await;
+            terminal.show(Show::Warning("beware"));
+            // A title is not seen on the screen.
+            let mut out = io::stdout();
+            write!(out, "\x1b]0;told {times}\x07").unwrap();
+            out.flush().unwrap();
+        }
+    };
+    tokio::select! {
+        wanted = terminal.attention() => say(&format!("NOT FOR IT {wanted:?}\nEND")),
+        answer = terminal.ask(question) => say(&format!("ANSWER {answer:?}\nEND")),
+        () = warn => {}
+    }
 }
 
 /// Asks a terminal that goes away, and writes to a file what became of it.
@@ -157,8 +191,13 @@ async fn run(scenario: &str) {
     let told = signal(SignalKind::user_defined1()).unwrap();
     match (scenario, question(scenario)) {
         ("ahead", Some(question)) => ahead(&question).await,
-        ("again", Some(question)) => again(&question, told).await,
+        ("panic", Some(question)) => panics(&question, told).await,
+        ("both", Some(question)) => both(&question, told).await,
+        ("again" | "typed-again", Some(question)) => again(&question, told).await,
         ("gone", Some(question)) => gone(&question).await,
+        ("chinese", _) => {
+            ask(Settings { language: Language::Chinese, ..PLAIN }, &question("confirm").unwrap()).await;
+        }
         ("colour", _) => ask(COLOUR, &question("choice").unwrap()).await,
         ("show", _) => show(&Terminal::open(PLAIN).unwrap()),
         ("show-colour", _) => show(&Terminal::open(COLOUR).unwrap()),
@@ -177,5 +216,10 @@ fn child() {
     let Ok(scenario) = std::env::var("HOTFIX_SCENARIO") else { return };
     say("");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(run(&scenario));
+    let ran = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(&scenario))));
+    if let Err(panic) = ran {
+        say("OVER");
+        io::stdin().read_line(&mut String::new()).unwrap();
+        resume_unwind(panic);
+    }
 }

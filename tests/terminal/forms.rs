@@ -26,6 +26,17 @@ fn a_line_can_be_edited() {
 }
 
 #[test]
+fn a_long_line_moves_aside() {
+    let mut pty = Pty::start("text");
+    pty.at("operator?", &("好".repeat(60) + "end"));
+    pty.until("好end\n  Enter send");
+    let seen = pty.seen();
+    assert!(seen.contains("? stage/step\n  What now, operator?\n  > 好"), "{seen}");
+    pty.keys("\r");
+    pty.answers("Ok(Text(\"好");
+}
+
+#[test]
 fn a_number_is_a_number() {
     let mut pty = Pty::start("number");
     pty.at("operator?", "many\r");
@@ -70,6 +81,7 @@ fn a_shell_is_opened_and_the_work_is_done_only_when_that_is_typed() {
     pty.until("(hotfix) $");
     pty.keys("echo tag=$HOTFIX_TAG dir=$PWD\r");
     pty.until("tag=v1.2.3 dir=/");
+    pty.prompts(2);
     pty.keys("exit\r");
     pty.at("Back from the shell", "\r");
     pty.unanswered("Not done yet: type done or again");

@@ -67,6 +67,20 @@ fn only_the_exact_text_is_the_text() {
 }
 
 #[test]
+fn a_text_that_was_typed_at_an_earlier_showing_is_not_sent_by_enter_alone() {
+    let mut pty = Pty::start("typed-again");
+    pty.at("operator?", "v1.2.4");
+    pty.until("> v1.2.4");
+    pty.signal();
+    pty.until("TAKEN");
+    pty.signal();
+    pty.at("> v1.2.4", "\r");
+    pty.unanswered("This was typed before");
+    pty.keys("v1.2.4\r");
+    pty.answers("Ok(Text(\"v1.2.4\"))");
+}
+
+#[test]
 fn a_choice_has_none_chosen_at_first() {
     let mut pty = Pty::start("choice");
     pty.at("operator?", "\r");

@@ -12,6 +12,19 @@ fn ctrl_c_interrupts() {
 }
 
 #[test]
+fn a_panic_leaves_the_terminal_as_it_was() {
+    let mut pty = Pty::start("panic");
+    pty.at("operator?", "half");
+    pty.until("> half");
+    pty.signal();
+    pty.until("OVER");
+    // It echoes, and takes a line as one.
+    pty.keys("echoed\x7f!\n");
+    pty.until("echoe!\n");
+    assert!(!pty.seen().contains("operator?"), "{}", pty.seen());
+}
+
+#[test]
 fn the_menu_leads_back_and_keeps_what_was_typed() {
     let mut pty = Pty::start("text");
     pty.at("operator?", "half\x1b");
@@ -65,6 +78,20 @@ fn to_roll_back_shows_the_plan_and_has_to_be_typed() {
 }
 
 #[test]
+fn a_plan_that_is_longer_than_the_screen_is_shown_whole() {
+    let mut pty = Pty::start("plan");
+    pty.resize(20, 80);
+    pty.at("operator?", "4\r");
+    pty.at("Type roll back", "roll back\r");
+    pty.answers("Ok(Way { way: Rollback, reason: None })");
+    let all = String::from_utf8_lossy(pty.raw()).into_owned();
+    assert!(
+        (1..=40).all(|number| all.contains(&format!("undo {number}\n")) || all.contains(&format!("undo {number}\r"))),
+        "{all}"
+    );
+}
+
+#[test]
 fn a_way_may_take_a_reason_or_none() {
     let mut pty = Pty::start("way");
     pty.at("operator?", "3\r");
@@ -83,10 +110,12 @@ fn a_shell_from_the_menu_has_ctrl_c_for_itself() {
     pty.until("(hotfix) $");
     pty.keys("echo in-$((1+1))\r");
     pty.until("in-2");
+    pty.prompts(2);
     pty.keys("\x03");
-    pty.until_that("a third prompt", |seen| seen.matches("(hotfix) $").count() == 3);
+    pty.prompts(3);
     pty.keys("echo in-$((1+2))\r");
     pty.until("in-3");
+    pty.prompts(4);
     pty.keys("exit\r");
     pty.answers("Err(Note(\"opened a shell\"))");
 }
@@ -104,6 +133,23 @@ fn a_question_that_is_taken_back_takes_its_shell_with_it() {
     pty.signal();
     pty.at("> kept", "\r");
     pty.answers("Ok(Text(\"kept\"))");
+}
+
+#[test]
+fn what_is_shown_meanwhile_stands_above_the_question_and_not_in_a_shell() {
+    let mut pty = Pty::start("both");
+    pty.listens("operator?");
+    pty.signal();
+    pty.until("WARNING: beware\n\n? stage/step\n  What now, operator?\n  Type y or n");
+    pty.keys("\x1b");
+    pty.at("Menu: what now?", "5\r");
+    pty.until("(hotfix) $");
+    pty.signal();
+    pty.until_written("told 2");
+    pty.keys("exit\r");
+    pty.answers("Err(Note(\"opened a shell\"))");
+    let seen = pty.seen();
+    assert!(seen.contains("$ exit\nWARNING: beware"), "{seen}");
 }
 
 #[test]

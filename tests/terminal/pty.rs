@@ -73,10 +73,9 @@ impl Pty {
         &self.raw
     }
 
-    /// Waits until `shown` holds of the screen.
-    pub(crate) fn until_that(&mut self, what: &str, shown: impl Fn(&str) -> bool) {
+    fn wait(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
         let end = Instant::now() + PATIENCE;
-        while !shown(&self.seen()) {
+        while !done(self) {
             let left = end.saturating_duration_since(Instant::now());
             match self.bytes.recv_timeout(left) {
                 Ok(bytes) => {
@@ -86,6 +85,21 @@ impl Pty {
                 Err(error) => panic!("waited for {what}: {error}\n{}", self.seen()),
             }
         }
+    }
+
+    /// Waits until `shown` holds of the screen.
+    pub(crate) fn until_that(&mut self, what: &str, shown: impl Fn(&str) -> bool) {
+        self.wait(what, |pty| shown(&pty.seen()));
+    }
+
+    /// Waits until `text` was written, to be seen or not.
+    pub(crate) fn until_written(&mut self, text: &str) {
+        self.wait(text, |pty| String::from_utf8_lossy(&pty.raw).contains(text));
+    }
+
+    /// Waits until a shell prompts for the `times`th time.
+    pub(crate) fn prompts(&mut self, times: usize) {
+        self.until_that("the prompt of a shell", |seen| seen.matches("(hotfix) $").count() == times);
     }
 
     /// Waits until `text` stands on the screen.
@@ -142,9 +156,12 @@ impl Pty {
         while self.bytes.recv_timeout(PATIENCE).is_ok() {}
         self.line = None;
         let mut child = self.child.take().unwrap();
+        let mut killer = child.clone_killer();
         let (send, ended) = channel();
         std::thread::spawn(move || send.send(child.wait().is_ok()));
-        assert_eq!(ended.recv_timeout(PATIENCE), Ok(true), "it goes on without a terminal");
+        let ended = ended.recv_timeout(PATIENCE);
+        drop(killer.kill());
+        assert_eq!(ended, Ok(true), "it goes on without a terminal");
     }
 }
 

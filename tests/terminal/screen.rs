@@ -54,7 +54,8 @@ fn everything_is_shown_in_its_place() {
     in_order(&pty.seen(), &ALL);
     assert!(!coloured(pty.raw()), "colour where none is wanted");
     // What does not fit is left out from the end.
-    assert!(!pty.seen().contains("escalate"), "{}", pty.seen());
+    in_order(&pty.seen(), &["Staging · 12m", "s · escalate in 2m"]);
+    assert!(!pty.seen().contains("senior") && !pty.seen().contains("… 3 of 5"), "{}", pty.seen());
     assert!(coloured(shown("show-colour").raw()));
 }
 
@@ -79,6 +80,12 @@ fn quiet_shows_commands_failures_and_warnings() {
 fn it_speaks_chinese() {
     let pty = shown("show-chinese");
     in_order(&pty.seen(), &["阶段 8/18 Staging", "预计用时 20m00s", "失败: it ended", "警告: beware", "正在回滚"]);
+    let mut pty = Pty::start("chinese");
+    pty.until("Ctrl-C 暂停");
+    pty.keys("\r");
+    pty.unanswered("尚未确认任何内容");
+    pty.keys("yes\r");
+    pty.answers("Ok(Yes)");
 }
 
 #[test]

@@ -1,0 +1,9 @@
+//! Whole runs from the command line, on the drill's real repository, remote, scripts and services.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
+
+mod back;
+mod broken;
+mod fixture;
+mod killed;
+mod whole;
