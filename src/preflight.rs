@@ -59,7 +59,7 @@ pub fn preflight(
             found.warnings.push(format!("the secret {name} is too short to be taken out of what is shown"));
         }
     }
-    for (name, channel) in &runbook.channels {
+    for (name, channel) in runbook.channels.iter().filter(|(_, channel)| channel.run.is_none()) {
         if let Some(variable) = channel.url_env.as_ref().filter(|variable| environment.get(variable).is_none()) {
             found.warnings.push(format!("{variable} is not set: no message will reach {name}"));
         }

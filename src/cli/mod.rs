@@ -17,6 +17,7 @@ mod check;
 mod choose;
 mod console;
 mod data;
+mod drill;
 mod drive;
 mod hidden;
 mod init;
@@ -24,9 +25,11 @@ mod list;
 mod log;
 mod note;
 mod plan;
+mod rehearse;
 mod report;
 mod resume;
 mod rollback;
+mod score;
 mod select;
 mod start;
 mod status;
@@ -115,6 +118,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Write the incident report of a run
     Report(report::Arguments),
+    /// Rehearse a whole hotfix in a throwaway sandbox
+    Drill(drill::Arguments),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -174,6 +179,7 @@ fn run() -> Exit {
         Command::Note(arguments) => note::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Drill(given) => drill::run(&given, &arguments.look),
         Command::Completions { shell } => completions(shell),
         Command::Man => man(),
     };

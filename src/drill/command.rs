@@ -1,9 +1,10 @@
-//! The subcommands that only the drill itself calls: `drill-service`, `drill-front`, `drill-get` and `drill-post`.
+//! The subcommands that only the drill itself calls: `drill-run`, `drill-service`, `drill-front`, `drill-get` and `drill-post`.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use super::client::{self, Call};
@@ -15,6 +16,7 @@ use super::wire::Message;
 pub fn run(args: &[OsString]) -> Option<ExitCode> {
     let (first, rest) = args.split_first()?;
     let outcome = match first.to_str()? {
+        "drill-run" => become_run(rest),
         "drill-service" => serve(Role::Service, rest),
         "drill-front" => serve(Role::Front, rest),
         "drill-get" => request("GET", rest),
@@ -26,6 +28,14 @@ pub fn run(args: &[OsString]) -> Option<ExitCode> {
         drop(writeln!(io::stderr().lock(), "{}: {error}", first.display()));
         ExitCode::FAILURE
     }))
+}
+
+/// Becomes this program with `args`, so that it is told to end where the drill that started it dies, as it cannot tell it
+/// itself then. Only Linux has that; elsewhere the run pauses at its next question.
+fn become_run(args: &[OsString]) -> io::Result<ExitCode> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    Err(Command::new(std::env::current_exe()?).args(args).exec())
 }
 
 /// `DIR NAME`

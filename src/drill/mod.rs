@@ -6,7 +6,8 @@
 //! under their own names; nothing of it needs more than git and a POSIX shell, and nothing outlives it.
 //!
 //! The servers are this program again, under subcommands that its help does not show (see [`command`]). They listen on the
-//! loopback interface only and end by themselves once their directory is gone.
+//! loopback interface only and end by themselves once their directory is gone, or whoever made the sandbox: even one that is
+//! killed leaves no process behind.
 
 mod wire;
 pub mod service;
@@ -14,5 +15,8 @@ mod client;
 pub mod command;
 mod contents;
 pub mod sandbox;
+mod visit;
+pub mod failing;
 
+pub use failing::Failing;
 pub use sandbox::{Error, Sandbox};

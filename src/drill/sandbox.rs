@@ -18,8 +18,22 @@ const TAG_BEFORE: &str = "v1.2.2";
 const SERVICES: [&str; 5] = ["staging", "blue", "green-1", "green-2", "green-3"];
 /// What the front hands requests to at first.
 const FLEET: &str = "green-1\ngreen-2\ngreen-3\n";
-/// What of the operator's environment the sandbox keeps: how the terminal is, and nothing that git or a shell acts on.
-const KEPT: [&str; 8] = ["TERM", "COLORTERM", "NO_COLOR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"];
+/// What of the operator's environment the sandbox keeps: how the terminal is and what they are used to in it, and nothing that
+/// configures git or a shell.
+pub(super) const KEPT: [&str; 12] = [
+    "TERM",
+    "COLORTERM",
+    "NO_COLOR",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "SHELL",
+    "VISUAL",
+    "EDITOR",
+    "PAGER",
+];
 
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +120,7 @@ impl Sandbox {
         sandbox.script("bin/npm", NPM)?;
         sandbox.make_history()?;
         sandbox.start_servers()?;
+        sandbox.open_door()?;
         sandbox.deploy_first()?;
         sandbox.write("calls.log", "")?;
         Ok(sandbox)
@@ -133,6 +148,12 @@ impl Sandbox {
     #[must_use]
     pub fn production_url(&self) -> String {
         self.url("production")
+    }
+
+    /// The runbook of its repository, which extends the built-in one.
+    #[must_use]
+    pub fn runbook() -> &'static str {
+        RUNBOOK
     }
 
     /// A shell command that mends the login check in the work tree, for a drill without an operator.
@@ -219,12 +240,28 @@ impl Sandbox {
         self.dir.clone()
     }
 
+    /// Ends the servers and removes the directory.
+    ///
+    /// # Errors
+    /// Where something of the directory cannot be removed.
+    pub fn remove(mut self) -> io::Result<()> {
+        self.stop();
+        self.fate = Fate::Kept;
+        // A process that is just ending may have written something meanwhile.
+        fs::remove_dir_all(&self.dir).or_else(|_| fs::remove_dir_all(&self.dir))
+    }
+
     fn url(&self, server: &str) -> String {
         let port = fs::read_to_string(self.dir.join("servers").join(server).join("port")).unwrap_or_default();
         format!("http://127.0.0.1:{}", port.trim())
     }
 
-    fn write(&self, name: &str, text: &str) -> Result<(), Error> {
+    /// The program that the sandbox was made with.
+    pub(super) fn exe(&self) -> &Path {
+        &self.exe
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<(), Error> {
         let path = self.dir.join(name);
         fs::write(&path, text).map_err(|source| Error::File { path, source })
     }
@@ -309,7 +346,8 @@ impl Sandbox {
         let failed = |source| Error::Start { program: format!("the server {name}"), source };
         let mut command = self.command(&self.exe);
         // A group of its own: Ctrl-C in the drill's terminal is not meant for it.
-        command.arg(role).arg(&self.dir).arg(name).process_group(0).stdout(Stdio::piped());
+        // Its standard input ends with whoever made the sandbox, in whatever way, and so does the server.
+        command.arg(role).arg(&self.dir).arg(name).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(fs::File::create(&log).map_err(failed)?);
         let mut child = command.spawn().map_err(failed)?;
         self.write(&format!("servers/{name}/pid"), &format!("{}\n", child.id()))?;

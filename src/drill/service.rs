@@ -6,14 +6,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, OpenOptions};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 
@@ -34,7 +37,7 @@ pub enum Role {
     Front,
 }
 
-/// Serves as `name` in the sandbox `dir` until that directory is gone; the port is written to `servers/NAME/port`, and then
+/// Serves as `name` in the sandbox `dir` until that directory is gone, or standard input has ended where it is a pipe; the port is written to `servers/NAME/port`, and then
 /// as a line to stdout.
 ///
 /// # Errors
@@ -62,6 +65,7 @@ pub fn serve(role: Role, dir: &Path, name: &str) -> io::Result<()> {
         tokio::select! {
             () = accept(&listener, &server) => Ok(()),
             () = gone(&server.home) => Ok(()),
+            () = orphaned() => Ok(()),
         }
     })
 }
@@ -82,6 +86,15 @@ async fn gone(home: &Path) {
     while home.is_dir() {
         SystemClock.sleep(WATCH).await;
     }
+}
+
+/// Ends with whoever holds the other end of standard input.
+async fn orphaned() {
+    let owner = io::stdin().as_fd().try_clone_to_owned().and_then(Receiver::from_owned_fd);
+    // Started by hand, it has no owner.
+    let Ok(mut owner) = owner else { return pending().await };
+    let mut ignored = [0; 64];
+    while owner.read(&mut ignored).await.is_ok_and(|read| read > 0) {}
 }
 
 async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -13,6 +13,11 @@ use crate::event::Event;
 use crate::operator::Answer;
 use crate::run::{Run, Status, UndoStatus};
 
+/// What an undo that failed is told under.
+pub(super) const LEFT: &str = "Left by the rollback";
+/// What no undo took back of git is told under.
+pub(super) const STILL_THERE: &str = "Still there after the rollback";
+
 /// One thing to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Attention {
@@ -27,9 +32,9 @@ pub(super) fn attention(source: &Source<'_>, run: &Run) -> Vec<Attention> {
     if let Some(fault) = source.fault {
         add("The audit log is damaged", format!("{fault}. What follows is the part before the damage."));
     }
-    run.left().into_iter().for_each(|step| add("Left by the rollback", format!("{step} could not be taken back")));
+    run.left().into_iter().for_each(|step| add(LEFT, format!("{step} could not be taken back")));
     for text in still_there(source, run) {
-        add("Still there after the rollback", text);
+        add(STILL_THERE, text);
     }
     let without = if run.touched_production() {
         "Released WITHOUT a second person's approval"

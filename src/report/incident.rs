@@ -188,7 +188,7 @@ fn is_way_back(event: &Event) -> bool {
     matches!(event, Event::RollbackStarted { .. })
 }
 
-fn status_words(records: &[Record], phase: Phase) -> String {
+pub(super) fn status_words(records: &[Record], phase: Phase) -> String {
     let reason = records.iter().rev().find_map(|record| match &record.event {
         Event::RunDeclined { reason } | Event::RunAborted { reason } => Some(one_line(reason)),
         _ => None,

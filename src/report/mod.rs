@@ -13,6 +13,7 @@ mod line;
 mod markdown;
 mod production;
 mod status;
+mod tally;
 mod text;
 mod timing;
 
@@ -27,6 +28,7 @@ pub use line::line;
 pub use markdown::markdown;
 pub use production::Production;
 pub use status::{LastRecord, StagePlace, Status, StepPlace, status};
+pub use tally::{Tally, tally};
 pub use text::printable;
 
 /// What a view is made of.

@@ -3,7 +3,7 @@
 use hotfix::event::Event;
 use hotfix::report::{Status, status};
 
-use super::{Log, done, failed, rollback, rolled_back, skipped, stage, started, undo, undo_failed, undone};
+use super::{Log, closed, done, failed, rollback, rolled_back, skipped, stage, started, undo, undo_failed, undone};
 
 impl Log {
     fn status(&self) -> Status {
@@ -69,4 +69,23 @@ fn the_status_says_where_the_run_stands_and_how_to_go_on() {
     let over = Log::new().and(Event::RunAborted { reason: "x".into() }).status();
     assert_eq!((over.phase, over.step.is_none()), ("aborted", true));
     assert_eq!(over.commands, ["hotfix rollback 20251123-035700-1234"]);
+}
+
+#[test]
+fn a_tally_counts_what_people_did_and_what_was_left_to_them() {
+    let log = Log::new().and(stage("assess")).and(started("assess/severity", 1)).and(done("assess/severity", 1));
+    let log = log.and(skipped("assess/old", "`severity == 'SEV2'` does not hold")).and(closed("assess"));
+    let log = log.and(skipped("review/approval", "nobody is awake")).deployed();
+    let log = log.and(started("deploy/validate", 1)).and(failed("deploy/validate", 1));
+    let tally = hotfix::report::tally(&log.source());
+    let counts = [tally.done, tally.by_hand, tally.skipped, tally.not_needed, tally.failed];
+    assert_eq!((counts, tally.to_mitigate), ([2, 0, 1, 1, 1], None));
+    let log = log.and(rollback()).and(undo("deploy/direct")).and(undone("deploy/direct"));
+    let log = log.and(stage("rollback")).and(skipped("rollback/restore", "the undo has brought production back"));
+    let log = log.and(started("rollback/validate", 1)).and(done("rollback/validate", 1)).and(rolled_back());
+    let tally = hotfix::report::tally(&log.source());
+    assert_eq!((tally.done, tally.skipped, tally.not_needed), (3, 1, 2));
+    let minutes = u64::try_from(log.records.len() - 1).unwrap();
+    assert_eq!(tally.to_mitigate, Some(std::time::Duration::from_secs(60 * minutes)));
+    assert!(tally.result.starts_with("rolled back") && tally.left.is_empty(), "{tally:?}");
 }

@@ -6,9 +6,10 @@ drill=${HOTFIX_DRILL_DIR:?the scripts of the drill run inside the drill}
 name=${0##*/}
 printf '%s\n' "$name${*:+ $*}" >>"$drill/calls.log"
 
-step=${HOTFIX_STAGE:-}/${HOTFIX_STEP:-}
 fail=${HOTFIX_DRILL_FAIL:-}
 if [ -n "$fail" ]; then
+    # Inside a group, a step has the number of its repetition behind it.
+    step=$(printf '%s' "${HOTFIX_STAGE:-}/${HOTFIX_STEP:-}" | sed 's/\.[0-9]*//g')
     # On the way back only the rollback stage may be made to fail: an undo has the name of the step it undoes.
     case ${HOTFIX_ROLLBACK:-}/$step in
     1/rollback/*) ;;
