@@ -8,7 +8,7 @@ use super::trouble::Trouble;
 use crate::action::{Asked, Desk, Disturbance, Finding, Stop};
 use crate::clock::LocalFuture;
 use crate::event::Event;
-use crate::operator::{Answer, Form, Purpose, Question, Show, Unanswered, Way};
+use crate::operator::{Answer, Attention, Form, Presence, Purpose, Question, Show, Signal, Unanswered, Way};
 
 /// The desk of one step.
 pub(super) struct StepDesk<'a> {
@@ -148,6 +148,11 @@ impl Desk for StepDesk<'_> {
                     attention = self.engine.operator.attention() => return Disturbance::Attention(attention),
                 };
                 match trouble {
+                    // Ctrl-C, pressed in the moment before the keys were listened to.
+                    Trouble::Stop(Stop::Signal(Signal::Int)) if self.engine.operator.presence() == Presence::Person => {
+                        self.engine.trouble.forget();
+                        return Disturbance::Attention(Attention::Interrupt);
+                    }
                     Trouble::Stop(stop) => return Disturbance::Stop(stop),
                     Trouble::Breach(key, stop) => {
                         if let Err(stop) = self.engine.breached(&key, stop).await {

@@ -117,7 +117,7 @@ impl Engine {
     async fn driven(self: Rc<Self>) -> Result<Ending, Box<dyn Error>> {
         self.trouble.listen()?;
         self.show_run();
-        if let Some(stage) = self.run(Run::open_stage) {
+        if let Some(stage) = self.run(Run::open_stage).filter(|_| self.phase() != Phase::Back) {
             self.show_stage(&stage);
         }
         if self.phase() == Phase::Back

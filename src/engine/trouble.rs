@@ -41,6 +41,13 @@ impl Inbox {
     }
 }
 
+impl Inbox {
+    /// Forgets the signal that came.
+    pub(super) fn forget(&self) {
+        self.0.set(None);
+    }
+}
+
 /// Something that broke in.
 #[derive(Debug)]
 pub(super) enum Trouble {

@@ -148,7 +148,6 @@ impl Session<'_> {
         if !env.is_empty() {
             above.push('\n');
             above.push_str(text.shell_env);
-            above.extend(env.iter().map(|(name, value)| format!("\n  {name}={value}")));
         }
         loop {
             let mut line = Line::new(above.clone(), Untouched::Sends, move |typed| match typed.trim() {

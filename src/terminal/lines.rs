@@ -175,6 +175,16 @@ impl Lines {
         }
         parts.retain(|part| !part.is_empty());
         let joined = |parts: &[String]| clean(&parts.join(" · ")).replace('\n', " ");
+        // Whom to call is said when it is time; then the title gives way, and what is left from its end.
+        if run.escalation.first().is_some() && width(&joined(&parts)) > columns {
+            parts.pop();
+        }
+        let over = width(&joined(&parts)).saturating_sub(columns);
+        if let Some(stage) = self.stage.as_ref().filter(|_| over > 0)
+            && let Some(part) = parts.iter_mut().find(|part| **part == stage.label)
+        {
+            *part = shortened(part, width(part).saturating_sub(over));
+        }
         while parts.len() > 1 && width(&joined(&parts)) > columns {
             parts.pop();
         }
@@ -252,4 +262,15 @@ impl Lines {
         });
         parts.collect()
     }
+}
+
+/// A label of `columns` columns at most, cut with `…`; its first two words, `stage 8/18`, stay.
+fn shortened(label: &str, columns: usize) -> String {
+    let kept = label.match_indices(' ').nth(1).map_or(label.len(), |(at, _)| at);
+    let mut text = label.to_owned();
+    while text.len() > kept && width(&text) + 1 > columns {
+        text.pop();
+    }
+    let text = text.trim_end();
+    if text.len() == kept { text.to_owned() } else { format!("{text}…") }
 }

@@ -6,4 +6,5 @@ mod back;
 mod broken;
 mod fixture;
 mod killed;
+mod terminal;
 mod whole;

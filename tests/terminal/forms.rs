@@ -75,7 +75,7 @@ fn a_second_person_approves_and_not_the_operator() {
 #[test]
 fn a_shell_is_opened_and_the_work_is_done_only_when_that_is_typed() {
     let mut pty = Pty::start("shell");
-    pty.at("HOTFIX_TAG=v1.2.3", "done\r");
+    pty.at("HOTFIX_TAG, HOTFIX_NEW_TAG", "done\r");
     pty.unanswered("Press Enter to open the shell");
     pty.keys("\x15\r");
     pty.until("(hotfix) $");

@@ -1,0 +1,183 @@
+//! A run at a real pseudo-terminal of 80 columns, without colour.
+
+use std::io::{Read as _, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use crate::fixture::{EXE, World, ends};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The last line of a prompt that listens.
+const LISTENS: &str = "Ctrl-C pause";
+
+struct Person {
+    screen: vt100::Parser,
+    raw: Vec<u8>,
+    bytes: Receiver<Vec<u8>>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    _master: Box<dyn MasterPty + Send>,
+}
+
+impl Person {
+    fn at(world: &World, args: &[&str]) -> Self {
+        let size = PtySize { rows: 40, cols: 80, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(EXE);
+        command.args(args);
+        command.cwd(world.sandbox.repository());
+        command.env_clear();
+        for (name, value) in world.sandbox.environment() {
+            command.env(name, value);
+        }
+        command.env("TERM", "xterm");
+        command.env("NO_COLOR", "1");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (send, bytes) = channel();
+        std::thread::spawn(move || {
+            let mut some = [0; 4096];
+            while let Ok(read @ 1..) = reader.read(&mut some) {
+                if send.send(some[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        let screen = vt100::Parser::new(40.try_into().unwrap(), 80.try_into().unwrap(), 2000);
+        Self { screen, raw: Vec::new(), bytes, keys, child, _master: pair.master }
+    }
+
+    fn seen(&self) -> String {
+        self.screen.screen().contents()
+    }
+
+    /// Waits until all of `texts` stand on the screen.
+    fn sees(&mut self, texts: &[&str]) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let seen = self.seen();
+            if texts.iter().all(|text| seen.contains(text)) {
+                return seen;
+            }
+            match self.bytes.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => {
+                    self.raw.extend_from_slice(&bytes);
+                    self.screen.process(&bytes);
+                }
+                Err(_) => panic!("{texts:?} did not come:\n{seen}"),
+            }
+        }
+    }
+
+    fn types(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    fn code(mut self) -> (u32, String) {
+        while let Ok(bytes) = self.bytes.recv_timeout(PATIENCE) {
+            self.raw.extend_from_slice(&bytes);
+            self.screen.process(&bytes);
+        }
+        (self.child.wait().unwrap().exit_code(), self.seen())
+    }
+}
+
+#[test]
+fn one_line_says_where_you_are_and_ctrl_c_at_a_prompt_pauses_with_the_commands_to_go_on() {
+    let world = World::new();
+    let mut person = Person::at(&world, &["start", "v1.2.3", "1234"]);
+    let seen = person.sees(&["How severe is it?", LISTENS]);
+    let header = seen.lines().find(|line| line.starts_with("v1.2.3 → v1.2.4 · #1234 · stage 1/18 Assess")).unwrap();
+    assert!(header.contains("escalate in 14m") || header.contains("escalate in 15m"), "{header}");
+    assert!(header.chars().count() <= 80, "{header}");
+    person.types("\r");
+    person.types("\u{3}");
+    let (code, last) = person.code();
+    assert_eq!(code, 130, "{last}");
+    let id = world.contents().records[0].run.clone();
+    assert!(last.contains(&format!("continue:   hotfix resume {id}")), "{last}");
+    assert!(last.contains(&format!("roll back:  hotfix rollback {id}")), "{last}");
+}
+
+#[test]
+fn enter_alone_and_typed_ahead_keys_answer_nothing() {
+    let world = World::new();
+    let mut person = Person::at(&world, &["start", "v1.2.3", "1234"]);
+    // Typed before anything is on the screen.
+    person.types("1\r1\r1\r");
+    person.sees(&["How severe is it?", LISTENS]);
+    person.types("\r\r\r");
+    person.types("2");
+    person.sees(&[">  2. SEV2"]);
+    person.types("\r");
+    person.sees(&["What is broken", LISTENS]);
+    let answers: Vec<_> = world
+        .events()
+        .into_iter()
+        .filter(|event| matches!(event, hotfix::event::Event::PromptAnswered { .. }))
+        .collect();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert!(format!("{answers:?}").contains("SEV2"));
+    assert!(
+        !person.raw.windows(2).any(|two| two == b"\x1b[") || !String::from_utf8_lossy(&person.raw).contains("\x1b[3"),
+        "no colour"
+    );
+    person.types("\u{3}");
+    assert_eq!(person.code().0, 130);
+}
+
+#[test]
+fn a_rollback_from_another_terminal_takes_the_question_off_the_screen_and_says_who_took_over() {
+    let world = World::new();
+    let answers = world.answers_but("direct", &[("rollback", "yes")]);
+    let mut start = world.command(&["start", "v1.2.3", "1234", "--answers", &answers]);
+    ends(&start.env("HOTFIX_DRILL_FAIL", "validate/security").output().unwrap(), 5);
+    let mut person = Person::at(&world, &["resume"]);
+    person.sees(&["validate/security failed", LISTENS]);
+    ends(&world.hotfix(&["rollback", "--answers", &answers]), 10);
+    let (code, last) = person.code();
+    assert_eq!(code, 8, "{last}");
+    assert!(last.contains("takes production back"), "{last}");
+    assert_eq!(world.production(), "v1.2.3");
+}
+
+#[test]
+fn ctrl_c_while_a_command_runs_asks_what_to_do_with_it_and_left_running_it_is_taken_up() {
+    let world = World::new();
+    let flag = world.sandbox.dir().join("flag");
+    let base = world.sandbox.repository().join(".hotfix/runbook.yaml");
+    let runbook = world.sandbox.dir().join("slow.yaml");
+    let text = format!(
+        "name: slow\nversion: 1\nextends: {}\nstages:\n  - id: test\n    steps:\n      - {{ id: focused, run: 'echo \"$HOTFIX_STEP\" >>{1}; echo begun; while ! test -e {1}.go; do sleep 0.1; done; echo over' }}\n",
+        base.display(),
+        flag.display()
+    );
+    std::fs::write(&runbook, text).unwrap();
+    let answers = world.answers_but("direct", &[("test/manual", "")]);
+    // As far as the slow step, without a terminal: it is left running by the signal.
+    let (child, mut lines) =
+        world.begin(&["start", "v1.2.3", "1234", "--answers", &answers, "--runbook", &runbook.display().to_string()]);
+    lines.wait_for("  begun");
+    crate::fixture::kill(child);
+    let mut person = Person::at(&world, &["resume"]);
+    person.sees(&["is still running", "begun"]);
+    person.types("\u{3}");
+    person.sees(&["Go on waiting, stop it, or leave it running", LISTENS]);
+    person.types("3");
+    person.sees(&[">  3."]);
+    person.types("\r");
+    let (code, last) = person.code();
+    assert_eq!(code, 9, "{last}");
+    std::fs::write(flag.with_extension("go"), "").unwrap();
+    let mut person = Person::at(&world, &["resume"]);
+    person.sees(&["Security tests", "Core functionality", LISTENS]);
+    person.types("\u{3}");
+    assert_eq!(person.code().0, 130);
+    assert_eq!(std::fs::read_to_string(&flag).unwrap().lines().count(), 1, "it ran once");
+}
