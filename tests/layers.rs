@@ -160,7 +160,11 @@ fn faults(source: &Source, layers: &[String]) -> Vec<String> {
     for (name, home) in
         [("chrono", "clock"), ("console", "terminal"), ("dialoguer", "terminal"), ("indicatif", "terminal")]
     {
-        if own != Some(home) && after(&all, name).any(|rest| rest.trim_start().starts_with("::")) {
+        // A module of ours may have the name of a crate.
+        let declared =
+            [format!("mod {name};"), format!("use super::{name}::{{self")].iter().any(|text| all.contains(text));
+        let crates = all.replace(&format!("super::{name}"), "");
+        if own != Some(home) && !declared && after(&crates, name).any(|rest| rest.trim_start().starts_with("::")) {
             faults.push(format!("{path} uses {name} outside {home}"));
         }
     }
@@ -209,6 +213,7 @@ fn a_planted_fault_is_found() {
         ("src/run.rs", "use chrono::Utc;"),
         ("src/run.rs", "fn f() { chrono::Utc::now(); }"),
         ("src/run.rs", "use dialoguer::Confirm;"),
+        ("src/run.rs", "use super::console::Look;\nuse console::Term;"),
         ("src/run.rs", "fn f() { console::Term::stderr(); }"),
         ("src/run.rs", "fn f() { std::process::exit(1) }"),
         ("src/lib.rs", "use std::process::{Command, exit};"),
@@ -232,6 +237,8 @@ fn what_is_allowed_is_not_a_fault() {
         ("src/git/mod.rs", "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    use crate::run::Run;\n}\n"),
         ("src/git/refs.rs", "use super::run;"),
         ("src/clock.rs", "use chrono::Utc;"),
+        ("src/run/refs.rs", "use super::console::Look;"),
+        ("src/run/mod.rs", "mod console;\nfn look(at: console::Look) {}"),
         ("src/terminal/prompt.rs", "use dialoguer::Confirm;"),
         ("src/main.rs", "fn main() { std::process::exit(1) }"),
         ("src/run.rs", "#![forbid(unsafe_code)]\nfn f<'a>(a: &'a str) -> char { 'a' }"),
