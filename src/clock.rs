@@ -120,6 +120,11 @@ pub trait Clock {
     fn sleep(&self, duration: Duration) -> LocalFuture<'_, ()>;
 }
 
+/// Lets `duration` pass, and nothing else happen on this thread: for waits outside a runtime.
+pub fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
 /// The clock of this machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;

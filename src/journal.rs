@@ -5,12 +5,18 @@
 //! journal's own is held for one append, under which the end of the file is read again: so a note and a rollback from another
 //! terminal never fork the chain, and an append learns first what others have written.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, pause};
 use crate::event::{Event, GENESIS, Record, sha256};
+
+/// How long somebody else may hold the append lock.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it is tried again.
+const RETRY: Duration = Duration::from_millis(2);
 
 /// A journal open for reading and appending.
 #[derive(Debug)]
@@ -74,6 +80,14 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Whether another process holds the append lock and does not let go: it has been stopped.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::TimedOut)
+    }
+}
+
 impl Journal {
     /// Opens the journal at `path`, making it where it is not there yet, and hands over what it holds. A torn end is cut off.
     ///
@@ -132,10 +146,26 @@ impl Journal {
     }
 
     fn locked<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, JournalError>) -> Result<T, JournalError> {
-        self.file.lock().map_err(|source| io_error(&self.path, "lock it", source))?;
+        self.take_lock().map_err(|source| io_error(&self.path, "lock it", source))?;
         let result = act(self);
         self.file.unlock().map_err(|source| io_error(&self.path, "unlock it", source))?;
         result
+    }
+
+    /// Takes the append lock. It is held for a moment at a time: whoever holds it for longer has been stopped.
+    fn take_lock(&self) -> io::Result<()> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.file.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::WouldBlock) if waited < PATIENCE => {
+                    pause(RETRY);
+                    waited += RETRY;
+                }
+                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::TimedOut.into()),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), JournalError> {

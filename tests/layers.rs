@@ -160,7 +160,9 @@ fn faults(source: &Source, layers: &[String]) -> Vec<String> {
     for (name, home) in
         [("chrono", "clock"), ("console", "terminal"), ("dialoguer", "terminal"), ("indicatif", "terminal")]
     {
-        if own != Some(home) && after(&all, name).any(|rest| rest.trim_start().starts_with("::")) {
+        // A module may be called as the crate is.
+        let own_module = [format!("super::{name}"), format!("mod {name};")].iter().any(|named| all.contains(named));
+        if own != Some(home) && !own_module && after(&all, name).any(|rest| rest.trim_start().starts_with("::")) {
             faults.push(format!("{path} uses {name} outside {home}"));
         }
     }

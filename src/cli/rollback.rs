@@ -10,8 +10,9 @@ use super::console::Look;
 use super::drive::{Session, block_on, drive, trouble};
 use super::select::{Otherwise, Selected, driver, select};
 use super::{Exit, Trouble, blind, whole};
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::pause;
 use crate::engine::Retreat;
+use crate::journal::{Author, Journal};
 use crate::run::Phase;
 use crate::runbook::{BUILTIN_EN, Source, load};
 use crate::store::{DriverLock, Holder, Life, StoreError};
@@ -67,6 +68,11 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let Some(runbook) = selected.runbook() else {
         return broken(&selected, arguments, &session, "the run's runbook cannot be read");
     };
+    if journal_is_stuck(&selected)
+        && let Some(holder) = session.store.holder()
+    {
+        kill(&session, &holder)?;
+    }
     let engine = session.engine(selected.paths.clone(), runbook)?;
     if engine.is_going_back() {
         let _lock = session.lock(&id)?;
@@ -75,8 +81,26 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     }
     let retreat = Retreat { to: arguments.to.clone(), reason: arguments.reason.clone(), blind: false };
     block_on(engine.propose(retreat))?.map_err(|stop| trouble(&engine, stop))?;
-    let _lock = take_over(&session, &id)?;
+    let _lock = lock_or_go_on(take_over(&session, &id))?;
     drive(engine)
+}
+
+/// Whether a process that was stopped in the middle of an append keeps everybody from writing.
+fn journal_is_stuck(selected: &Selected) -> bool {
+    let author = Author { run: selected.paths.id.clone(), by: String::new(), host: String::new() };
+    Journal::open(&selected.paths.journal, author).is_err_and(|error| error.is_stuck())
+}
+
+/// A lock that cannot be written down is no reason to leave production broken; one that somebody holds is.
+fn lock_or_go_on(lock: Result<DriverLock, Trouble>) -> Result<Option<DriverLock>, Trouble> {
+    match lock {
+        Ok(lock) => Ok(Some(lock)),
+        Err(trouble) if trouble.exit == Exit::Locked => Err(trouble),
+        Err(trouble) => {
+            writeln!(io::stderr(), "warning: {}; the rollback goes on without the lock", trouble.message)?;
+            Ok(None)
+        }
+    }
 }
 
 fn on_another_host(id: &str, holder: &Holder) -> Trouble {
@@ -115,7 +139,7 @@ fn take_over(session: &Session, id: &str) -> Result<DriverLock, Trouble> {
                 kill(session, &holder)?;
             }
         }
-        block_on(SystemClock.sleep(POLL))?;
+        pause(POLL);
         waited += POLL;
     }
 }
@@ -162,6 +186,6 @@ fn broken(selected: &Selected, arguments: &Arguments, session: &Session, damage:
     drop(err);
     let retreat = Retreat { to: arguments.to.clone(), reason: arguments.reason.clone(), blind: true };
     block_on(engine.propose(retreat))?.map_err(|stop| trouble(&engine, stop))?;
-    let _lock = take_over(session, &selected.paths.id).ok();
+    let _lock = lock_or_go_on(take_over(session, &selected.paths.id))?;
     drive(engine)
 }

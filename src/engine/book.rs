@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::event::{Event, GENESIS, Record, sha256};
 use crate::journal::{Author, Journal, JournalError};
 use crate::mask::Masker;
+use crate::operator::Purpose;
 use crate::run::{Illegal, Phase, Run};
 
 /// A run and its journal.
@@ -97,7 +98,9 @@ impl Book {
     /// [`CommitError`], and it has not happened.
     pub fn commit(&mut self, event: Event, aside: &Path) -> Result<Vec<Record>, CommitError> {
         let event = masked(event, &self.masker);
-        let on_the_way_back = self.run.phase() == Phase::Back || matches!(event, Event::RollbackStarted { .. });
+        let opens_the_way_back =
+            matches!(event, Event::RollbackStarted { .. } | Event::PromptAnswered { purpose: Purpose::Rollback, .. });
+        let on_the_way_back = opens_the_way_back || matches!(self.run.phase(), Phase::Back | Phase::RolledBack);
         let Self { pen, run, clock, .. } = self;
         let journal = match pen {
             Pen::Journal(journal) => journal,

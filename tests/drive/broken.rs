@@ -1,6 +1,6 @@
 //! A rollback where the log is broken, full, or not there.
 
-use crate::fixture::{World, ends};
+use crate::fixture::{EXE, World, ends};
 
 fn deployed() -> (World, String) {
     let world = World::new();
@@ -31,16 +31,34 @@ fn a_damaged_log_blocks_no_rollback_and_what_it_does_is_recorded_beside() {
 
 #[test]
 fn a_disk_on_which_nothing_can_be_written_blocks_no_rollback() {
-    let (world, answers) = deployed();
-    let exe = crate::fixture::EXE;
-    // Every write to a file fails as on a full disk, for the program and its supervisors; the scripts' own are lifted by them.
-    let script = format!("trap '' XFSZ; ulimit -S -f 0; exec {exe} rollback --answers {answers}");
-    let base = world.sandbox.repository().join("deploy-production.sh");
-    assert!(base.exists());
-    let output = world.sandbox.command("sh").args(["-c", &script]).output().unwrap();
-    let said = crate::fixture::said(&output);
-    assert!(said.contains("the audit log cannot be written") || said.contains("cannot be written"), "{said}");
-    assert!(world.scripts().iter().filter(|name| *name == "deploy-production.sh").count() <= 2, "{said}");
+    let world = World::new();
+    let answers = world.answers_but("direct", &[("rollback", "yes")]);
+    // Every write to a file fails as on a full disk, for the program and its supervisors; the scripts lift it for themselves.
+    let base = world.sandbox.repository().join(".hotfix/runbook.yaml");
+    let runbook = world.sandbox.dir().join("full.yaml");
+    let lifted = |script: &str| format!("'ulimit -S -f unlimited; {script}'");
+    let text = format!(
+        "name: full\nversion: 1\nextends: {}\nstages:\n  - id: deploy\n    steps: [{{ id: direct, undo: {{ run: {} }} }}]\n  \
+         - id: staging\n    steps: [{{ id: deploy-staging, undo: {{ run: {} }} }}]\n  \
+         - id: rollback\n    steps: [{{ id: validate, run: {} }}]\n",
+        base.display(),
+        lifted("./deploy-production.sh \"$HOTFIX_ROLLBACK_TO\""),
+        lifted("./deploy-staging.sh \"$HOTFIX_ROLLBACK_TO\""),
+        lifted("./validate-rollback.sh"),
+    );
+    std::fs::write(&runbook, text).unwrap();
+    let runbook = runbook.display().to_string();
+    let mut start = world.command(&["start", "v1.2.3", "1234", "--answers", &answers, "--runbook", &runbook]);
+    ends(&start.env("HOTFIX_DRILL_FAIL", "validate/security").output().unwrap(), 5);
+
+    let before = std::fs::read(world.journal()).unwrap();
+    let script = format!("trap '' XFSZ; ulimit -S -f 0; exec {EXE} rollback --answers {answers}");
+    let said = ends(&world.sandbox.command("sh").args(["-c", &script]).output().unwrap(), 10);
+    for text in ["the audit log cannot be written", "it is run all the same", "undo deploy/direct"] {
+        assert!(said.contains(text), "{text}\n{said}");
+    }
+    assert_eq!(world.production(), "v1.2.3");
+    assert_eq!(std::fs::read(world.journal()).unwrap(), before, "what was acknowledged is as it was");
 }
 
 #[test]
