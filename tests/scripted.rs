@@ -149,12 +149,16 @@ fn a_step_named_in_full_never_falls_back_on_a_pattern() {
 
 #[test]
 fn rollback_is_answered_by_its_own_key_alone() {
-    let answers = scripted("rollback: yes\na/b: yes\n");
-    assert_eq!(ask_for(&answers, "rollback", Purpose::Step, Form::Confirm), Err(Unanswered::Missing));
-    assert_eq!(ask_for(&answers, "a/b", Purpose::Rollback, Form::Confirm), Ok(Answer::Yes));
-    assert_eq!(ask_for(&answers, "a/b", Purpose::Rollback, Form::Confirm), Err(Unanswered::Missing));
+    let answers = scripted("rollback: yes\na/b: yes\nabort: yes\n");
+    let typed = || Form::Typed { expected: "v1.2.3".into() };
+    for purpose in [Purpose::Step, Purpose::Aftermath] {
+        assert_eq!(ask_for(&answers, "rollback", purpose, Form::Confirm), Err(Unanswered::Missing));
+    }
+    assert_eq!(ask_for(&answers, "rollback", Purpose::Rollback, typed()), Ok(text("v1.2.3")));
+    assert_eq!(ask_for(&answers, "rollback", Purpose::Rollback, typed()), Err(Unanswered::Missing));
+    assert_eq!(ask_for(&answers, "abort", Purpose::Rollback, typed()), Err(Unanswered::Missing));
     let without = scripted("a/b: yes\n'*': yes\n");
-    assert_eq!(ask_for(&without, "a/b", Purpose::Rollback, Form::Confirm), Err(Unanswered::Missing));
+    assert_eq!(ask_for(&without, "rollback", Purpose::Rollback, typed()), Err(Unanswered::Missing));
 }
 
 #[test]

@@ -5,36 +5,18 @@ use std::io::{self, Write as _};
 
 use clap::Args;
 
+use super::console::{Lang, Look};
 use super::{Exit, Trouble, work_tree};
 use crate::runbook::{BUILTIN_EN, BUILTIN_ZH};
+use crate::vars::Environment;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
-    /// Language of the runbook; by default that of `LANG`
-    #[arg(long)]
-    lang: Option<Language>,
-}
+pub(super) struct Arguments {}
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Language {
-    #[value(name = "en")]
-    English,
-    #[value(name = "zh-CN")]
-    Chinese,
-}
-
-impl Language {
-    fn of_environment() -> Self {
-        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let name = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set).unwrap_or_default();
-        if name.starts_with("zh") { Self::Chinese } else { Self::English }
-    }
-}
-
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
-    let text = match arguments.lang.unwrap_or_else(Language::of_environment) {
-        Language::English => BUILTIN_EN,
-        Language::Chinese => BUILTIN_ZH,
+pub(super) fn run(_arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
+    let text = match look.language(&Environment::of_process()) {
+        Lang::En => BUILTIN_EN,
+        Lang::Zh => BUILTIN_ZH,
     };
     let dir = work_tree()?.join(".hotfix");
     let path = dir.join("runbook.yaml");

@@ -170,7 +170,7 @@ fn run() -> Exit {
         Command::Rollback(given) => rollback::run(&given, &arguments.look),
         Command::Abort(given) => abort::run(&given, &arguments.look),
         Command::Plan(given) => plan::run(&given, &arguments.look),
-        Command::Init(arguments) => init::run(&arguments),
+        Command::Init(given) => init::run(&given, &arguments.look),
         Command::Check(arguments) => check::run(&arguments),
         Command::Schema => check::schema(),
         Command::Status(arguments) => status::run(&arguments),

@@ -98,7 +98,8 @@ impl Scripted {
     /// The key that answers `question`, the name its use is counted under, and whether the key is a pattern.
     fn key_for(&self, question: &Question) -> Option<(&str, String, Covered)> {
         if question.step == ROLLBACK {
-            return Some((ROLLBACK, ROLLBACK.to_owned(), Covered::InFull));
+            let its_own = question.purpose == Purpose::Rollback;
+            return its_own.then(|| (ROLLBACK, ROLLBACK.to_owned(), Covered::InFull));
         }
         if let Some(key) = self.named_key(&question.step) {
             return (key != ROLLBACK).then(|| (key, question.step.clone(), Covered::InFull));

@@ -87,8 +87,8 @@ impl World {
     /// The names of the scripts that were called, without npm's and without arguments.
     pub(crate) fn scripts(&self) -> Vec<String> {
         let calls = self.sandbox.calls();
-        let calls = calls.iter().filter(|call| call.ends_with(".sh") || call.contains(".sh "));
-        calls.map(|call| call.split(' ').next().unwrap().to_owned()).collect()
+        let scripts = calls.iter().map(|call| call.split(' ').next().unwrap().to_owned());
+        scripts.filter(|script| std::path::Path::new(script).extension().is_some_and(|end| end == "sh")).collect()
     }
 
     /// The version that production serves.

@@ -56,6 +56,5 @@ fn killed_at_twenty_moments_and_resumed_it_ends_the_same_and_calls_no_script_twi
 }
 
 fn records(world: &World) -> usize {
-    let journal = std::fs::read(world.journal()).unwrap();
-    journal.iter().filter(|byte| **byte == b'\n').count()
+    std::fs::read_to_string(world.journal()).unwrap().matches('\n').count()
 }

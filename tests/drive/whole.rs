@@ -99,9 +99,9 @@ fn a_template_of_answers_with_its_blanks_filled_in_drives_the_whole_runbook() {
     for line in template.lines() {
         match line.split_once(":  #").filter(|(key, _)| !key.starts_with('#')) {
             // The one blank that stays: what is left of the batches, which this deployment says by itself.
-            Some((key, _)) if key == "deploy/batches/remaining" => filled.push_str(&format!("{key}:\n")),
-            Some((key, _)) => filled.push_str(&format!("{key}: {}\n", known[key])),
-            None => filled.push_str(&format!("{line}\n")),
+            Some((key, _)) if key == "deploy/batches/remaining" => filled += &[key, ":\n"].concat(),
+            Some((key, _)) => filled += &[key, ": ", &known[key], "\n"].concat(),
+            None => filled += &[line, "\n"].concat(),
         }
     }
     let answers = world.answers(&filled);

@@ -58,6 +58,40 @@ fn a_signal_lets_the_command_go_on_and_resume_takes_its_result() {
     }
 }
 
+/// Reads what the program says until it has said `part`.
+fn until(child: &mut Child, part: &str) {
+    let stderr = child.stderr.as_mut().unwrap();
+    let (mut said, mut bytes) = (Vec::new(), [0; 256]);
+    while !String::from_utf8_lossy(&said).contains(part) {
+        let n = stderr.read(&mut bytes).unwrap();
+        assert!(n > 0, "`{part}` is not in: {}", String::from_utf8_lossy(&said));
+        said.extend_from_slice(&bytes[..n]);
+    }
+}
+
+#[test]
+fn a_signal_breaks_in_on_whatever_waits() {
+    let waits = "{id: a, http: {url: '{{ env.URL }}'}}";
+    for (step, part) in [
+        ("{id: a, run: 'exit 1', retries: 1, delay: 1h}", "is tried again"),
+        (
+            "{id: a, monitor: {for: 1h, probes: [{name: p, run: 'true', interval: 1h, success_condition: 'exit_code == 0'}]}}",
+            "success",
+        ),
+        (waits, "GET http"),
+    ] {
+        let mut project = steps(&[step]).open();
+        // Takes connections and never answers.
+        let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        project.set("URL", &format!("http://{}", deaf.local_addr().unwrap()));
+        let mut child = project.begin();
+        until(&mut child, part);
+        signal(&project, &child, "-TERM");
+        assert_eq!(end(child).0, Some(143), "{step}");
+        assert!(matches!(project.events().last(), Some(Event::RunPaused { reason }) if reason == "TERM"), "{step}");
+    }
+}
+
 #[test]
 fn killed_outright_the_run_is_taken_up_with_the_command_still_running() {
     let project = slow();

@@ -144,3 +144,21 @@ fn a_branch_that_holds_more_than_main_is_not_deleted() {
     let refs = project.git("remote.git", "for-each-ref --format=%(refname) refs/heads");
     assert_eq!(refs, "refs/heads/hotfix/42\nrefs/heads/main");
 }
+
+#[test]
+fn a_remote_that_hangs_is_given_up_after_the_timeout() {
+    for (fields, words) in [
+        ("timeout: 300ms, retries: 1", &["started", "failed timeout"][..]),
+        (
+            "timeout: 300ms, retries: 1, retry_on: timed_out",
+            &["started", "failed timeout, again", "started", "failed timeout"],
+        ),
+    ] {
+        let mut project = steps(&[&format!("{{id: a, {fields}, git: fetch}}")]).open();
+        project.fifo("never");
+        project.set("GIT_SSH_COMMAND", "read line < \"$T/never\"; :");
+        project.git("work", "remote set-url origin ssh://nobody.invalid/repo");
+        project.start_with("", &["--offline"]).exits(5).says(&["took longer"]);
+        project.tells("s/a", words);
+    }
+}
