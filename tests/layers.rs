@@ -160,17 +160,11 @@ fn faults(source: &Source, layers: &[String]) -> Vec<String> {
     for (name, home) in
         [("chrono", "clock"), ("console", "terminal"), ("dialoguer", "terminal"), ("indicatif", "terminal")]
     {
-<<<<<<< HEAD
         // A module of ours may have the name of a crate.
         let declared =
             [format!("mod {name};"), format!("use super::{name}::{{self")].iter().any(|text| all.contains(text));
         let crates = all.replace(&format!("super::{name}"), "");
         if own != Some(home) && !declared && after(&crates, name).any(|rest| rest.trim_start().starts_with("::")) {
-=======
-        // A module may be called as the crate is.
-        let own_module = [format!("super::{name}"), format!("mod {name};")].iter().any(|named| all.contains(named));
-        if own != Some(home) && !own_module && after(&all, name).any(|rest| rest.trim_start().starts_with("::")) {
->>>>>>> lang
             faults.push(format!("{path} uses {name} outside {home}"));
         }
     }
