@@ -4,7 +4,7 @@
 //! All three are one language (minijinja), strict: a name that nobody gave is an error and never an empty text. Fuel bounds
 //! what an expression may cost, so that no runbook can hang the program.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use minijinja::value::Serde;
@@ -38,7 +38,14 @@ impl Template {
     /// # Errors
     /// What is wrong with it: a name nobody gave, a filter that fails, too much work.
     pub fn render(&self, values: &Values) -> Result<String, String> {
-        let mut text = engine().render_str(&self.0, context(values)).map_err(|error| explain(&error))?;
+        if self.is_plain() {
+            return Ok(self.0.clone());
+        }
+        let rendered = with_engine(|env| {
+            let template = env.template_from_str(&self.0)?;
+            template.render(context(values, &template.undeclared_variables(false)))
+        });
+        let mut text = rendered.map_err(|error| explain(&error))?;
         // The library drops one line end at the end; a script's last line keeps its own.
         if self.0.ends_with('\n') {
             text.push('\n');
@@ -51,12 +58,16 @@ impl Template {
     /// # Errors
     /// Why it does not compile, or which filter or test it names that does not exist.
     pub fn names(&self) -> Result<BTreeSet<String>, String> {
-        let env = engine();
-        let template = env.template_from_str(&self.0).map_err(|error| explain(&error))?;
-        for code in expressions(&self.0) {
-            known_filters(&env, code)?;
+        if self.is_plain() {
+            return Ok(BTreeSet::new());
         }
-        Ok(template.undeclared_variables(false).into_iter().filter(|name| !is_global(&env, name)).collect())
+        with_engine(|env| {
+            let template = env.template_from_str(&self.0).map_err(|error| explain(&error))?;
+            for code in expressions(&self.0) {
+                known_filters(env, code)?;
+            }
+            Ok(template.undeclared_variables(false).into_iter().filter(|name| !is_global(env, name)).collect())
+        })
     }
 
     /// Whether there is nothing to work out in it.
@@ -89,8 +100,10 @@ impl Condition {
     /// # Errors
     /// What is wrong with it. A value that is neither true nor false is an error: `status` alone decides nothing.
     pub fn holds(&self, values: &Values) -> Result<bool, String> {
-        let env = engine();
-        let value = env.compile_expression(&self.0).and_then(|code| code.eval(context(values)));
+        let value = with_engine(|env| {
+            let code = env.compile_expression(&self.0)?;
+            code.eval(context(values, &code.undeclared_variables(false)))
+        });
         let value = value.map_err(|error| explain(&error))?;
         bool::try_from(value.clone())
             .ok()
@@ -103,10 +116,11 @@ impl Condition {
     /// # Errors
     /// Why it does not compile, or which filter or test it names that does not exist.
     pub fn names(&self) -> Result<BTreeSet<String>, String> {
-        let env = engine();
-        let code = env.compile_expression(&self.0).map_err(|error| explain(&error))?;
-        known_filters(&env, &self.0)?;
-        Ok(code.undeclared_variables(false).into_iter().filter(|name| !is_global(&env, name)).collect())
+        with_engine(|env| {
+            let code = env.compile_expression(&self.0).map_err(|error| explain(&error))?;
+            known_filters(env, &self.0)?;
+            Ok(code.undeclared_variables(false).into_iter().filter(|name| !is_global(env, name)).collect())
+        })
     }
 }
 
@@ -164,10 +178,22 @@ fn engine() -> Environment<'static> {
     env
 }
 
-fn context(values: &Values) -> Value {
-    let env: BTreeMap<&str, &str> = values.environment().iter().filter(|(_, value)| !value.is_empty()).collect();
-    let mut all: BTreeMap<&str, Value> = values.iter().map(|(name, value)| (name, Value::from(Serde(value)))).collect();
-    all.insert("env", Value::from(Serde(&env)));
+/// Does something with the one engine of this thread: to make it costs more than most templates.
+fn with_engine<T>(act: impl FnOnce(&Environment<'static>) -> T) -> T {
+    thread_local! {
+        static ENGINE: Environment<'static> = engine();
+    }
+    ENGINE.with(act)
+}
+
+/// Those of `values` that are read.
+fn context(values: &Values, read: &HashSet<String>) -> Value {
+    let mut all: BTreeMap<&str, Value> =
+        read.iter().filter_map(|name| Some((name.as_str(), Value::from(Serde(values.get(name)?))))).collect();
+    if read.contains("env") {
+        let env: BTreeMap<&str, &str> = values.environment().iter().filter(|(_, value)| !value.is_empty()).collect();
+        all.insert("env", Value::from(Serde(&env)));
+    }
     Value::from_pairs(all)
 }
 

@@ -31,15 +31,16 @@ pub(super) fn rollback(
     let identity = Identity { tag: to.clone(), new_tag: to.clone(), branch: String::new(), slug: issue.clone(), issue };
     let vars = initial(&loaded.runbook, &identity, &BTreeMap::new(), &session.environment);
     let lock = session.lock("a rollback")?;
+    let frozen = loaded.frozen();
     let first = Event::RunStarted {
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        runbook: loaded.frozen.clone(),
+        runbook: frozen.clone(),
         vars: vars.map_err(|why| Trouble::new(Exit::Invalid, why))?,
         environment: BTreeMap::new(),
         warnings: vec!["a rollback without a run".to_owned()],
     };
     let author = (session.by.as_str(), session.host.as_str());
-    let begun = session.store.begin(&SystemClock, "rollback", author, (&loaded.frozen, first));
+    let begun = session.store.begin(&SystemClock, "rollback", author, (&frozen, first));
     let paths = begun.map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
     drop(lock);
     let _lock = session.lock(&paths.id)?;

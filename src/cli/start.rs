@@ -98,15 +98,16 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let environment = loaded.runbook.environment.iter();
     let (_, masker) = session.masker(&loaded.runbook)?;
     let environment = environment.filter_map(|name| Some((name.clone(), masker.text(session.environment.get(name)?))));
+    let frozen = loaded.frozen();
     let first = Event::RunStarted {
         program: env!("CARGO_PKG_VERSION").to_owned(),
-        runbook: loaded.frozen.clone(),
+        runbook: frozen.clone(),
         vars: prepared.vars.clone(),
         environment: environment.collect(),
         warnings: warnings.clone(),
     };
     let author = (session.by.as_str(), session.host.as_str());
-    let begun = session.store.begin(&SystemClock, &target.issue, author, (&loaded.frozen, first));
+    let begun = session.store.begin(&SystemClock, &target.issue, author, (&frozen, first));
     let paths = begun.map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
     drop(lock);
     let _lock = session.lock(&paths.id)?;
@@ -228,7 +229,8 @@ impl Prepared {
             scripts: &[],
         };
         let here = session.repository.work_tree();
-        let runbook = (&loaded.runbook, loaded.frozen.as_str());
+        let frozen = loaded.frozen();
+        let runbook = (&loaded.runbook, frozen.as_str());
         let found = preflight(here, &session.environment, Prompts::Never, runbook, &request);
         let mut found = found.map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
         found.failures.extend(self.secrets_in_variables(loaded, session)?);

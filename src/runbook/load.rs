@@ -38,8 +38,15 @@ pub enum Source {
 pub struct Loaded {
     /// The runbook.
     pub runbook: Runbook,
+    value: serde_json::Value,
+}
+
+impl Loaded {
     /// A text without `extends` that loads to the same runbook.
-    pub frozen: String,
+    #[must_use]
+    pub fn frozen(&self) -> String {
+        freeze(&self.value)
+    }
 }
 
 /// Reads and checks a runbook. `builtin` is the text that `extends: builtin` names.
@@ -59,7 +66,7 @@ pub fn load(source: &Source, builtin: &str) -> Result<Loaded, Problems> {
         return Err(finish(&files, findings));
     }
     match decode(&root) {
-        Ok(runbook) => Ok(Loaded { runbook, frozen: freeze(&root) }),
+        Ok(runbook) => Ok(Loaded { runbook, value: root.json() }),
         Err(error) => Err(finish(&files, vec![(root.place, error, None)])),
     }
 }
@@ -137,10 +144,9 @@ fn tree(source: &Source, builtin: &str, files: &mut Files) -> Result<Node, Vec<F
 }
 
 /// The tree as YAML; as JSON, which is YAML too, where a value does not survive being written.
-fn freeze(root: &Node) -> String {
-    let value = root.json();
-    serde_saphyr::to_string(&value)
+fn freeze(value: &serde_json::Value) -> String {
+    serde_saphyr::to_string(value)
         .ok()
-        .filter(|text| parse(text, 0).is_ok_and(|again| again.json() == value))
+        .filter(|text| parse(text, 0).is_ok_and(|again| again.json() == *value))
         .unwrap_or_else(|| value.to_string())
 }
