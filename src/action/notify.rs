@@ -59,10 +59,8 @@ impl Kind for Notify {
     fn perform<'a>(&'a self, ctx: &'a Context<'a>) -> LocalFuture<'a, Result<Done, Stop>> {
         Box::pin(async {
             let text = ctx.world.masker.text(&render(&self.text, ctx.values)?);
-            ctx.desk.show(Show::Command { text: &text, values: &[], timeout: None });
-            let done = self.send(&text, ctx).await;
-            ctx.desk.show(Show::CommandEnded);
-            done
+            ctx.desk.show(Show::Info(&format!("the message: {text}")));
+            self.send(&text, ctx).await
         })
     }
 

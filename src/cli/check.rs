@@ -16,13 +16,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let own = || work_tree().ok().map(|root| root.join(".hotfix/runbook.yaml")).filter(|path| path.exists());
-    let source = match arguments.file.clone().or_else(own) {
-        Some(path) => Source::File(path),
-        None => Source::Text { name: "built-in runbook".to_owned(), text: BUILTIN_EN.to_owned() },
-    };
-    let name = match &source {
-        Source::File(path) => path.display().to_string(),
-        Source::Text { name, .. } => name.clone(),
+    let (name, source) = match arguments.file.clone().or_else(own) {
+        Some(path) => (path.display().to_string(), Source::File(path)),
+        None => {
+            let name = "built-in runbook".to_owned();
+            (name.clone(), Source::Text { name, text: BUILTIN_EN.to_owned() })
+        }
     };
     let loaded = load(&source, BUILTIN_EN);
     let loaded = loaded.map_err(|problems| Trouble::new(Exit::Invalid, format!("{name} is refused\n{problems}")))?;

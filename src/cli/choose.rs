@@ -28,7 +28,7 @@ pub(super) fn runbook(
     } else if own.exists() {
         Source::File(own)
     } else {
-        Source::Text { name: "builtin".to_owned(), text: builtin.to_owned() }
+        Source::Builtin
     };
     load(&source, builtin).map_err(|problems| Trouble::new(Exit::Invalid, problems.to_string()))
 }

@@ -1,9 +1,10 @@
 //! The screen where there is no terminal: lines, and nothing else.
 
 use std::cell::RefCell;
+use std::io::IsTerminal as _;
 
 use super::Settings;
-use super::canvas::write;
+use super::canvas::{Canvas, write};
 use super::lines::Lines;
 use crate::clock::{Clock, SystemClock};
 use crate::operator::{Screen, Show};
@@ -29,7 +30,8 @@ impl Plain {
 impl Screen for Plain {
     fn show(&self, what: Show<'_>) {
         let mut lines = self.lines.borrow_mut();
-        let mut text = lines.of(&what, SystemClock.now(), WIDTH);
+        let width = if std::io::stderr().is_terminal() { Canvas::size().1.min(WIDTH) } else { WIDTH };
+        let mut text = lines.of(&what, SystemClock.now(), width);
         if let Show::Progress(line) = what {
             // The same line again says nothing new.
             if *self.progress.borrow() != line {
