@@ -95,7 +95,24 @@ impl Holder {
 /// The driver's lock. It is let go when this is dropped, and when the process ends in whatever way.
 #[derive(Debug)]
 pub struct DriverLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+}
+
+impl DriverLock {
+    /// Says who holds it, without letting go of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where it cannot be written down; it is held all the same.
+    pub fn tell(&mut self, holder: &Holder) -> Result<(), StoreError> {
+        let text = serde_json::to_string(holder).map_err(io::Error::from);
+        let written = text.and_then(|text| {
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+            self.file.write_all(text.as_bytes())
+        });
+        written.map_err(io_error(&self.path, "write who holds it"))
+    }
 }
 
 /// Why the state directory does not do what is asked of it.
@@ -204,14 +221,9 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(read_holder(&mut file))),
             Err(TryLockError::Error(source)) => return Err(io_error(&path, "lock it")(source)),
         }
-        let text = serde_json::to_string(holder).map_err(io::Error::from);
-        let written = text.and_then(|text| {
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(text.as_bytes())
-        });
-        written.map_err(io_error(&path, "write who holds it"))?;
-        Ok(DriverLock { _file: file })
+        let mut lock = DriverLock { file, path };
+        lock.tell(holder)?;
+        Ok(lock)
     }
 
     /// Whoever last took the driver's lock; no lock is taken to see it. Whether they still hold it is told by

@@ -385,3 +385,14 @@ fn values_reach_scripts_by_environment_only() {
         }
     }
 }
+
+#[test]
+fn taken_as_built_in_it_is_what_the_check_makes_of_its_text() {
+    for text in [ENGLISH, CHINESE] {
+        let named = hotfix::runbook::Source::Text { name: "it".into(), text: text.into() };
+        let checked = hotfix::runbook::load(&named, text).unwrap();
+        let known = hotfix::runbook::load(&hotfix::runbook::Source::Builtin, text).unwrap();
+        assert_eq!(known, checked);
+        assert_eq!(known.frozen(), checked.frozen());
+    }
+}

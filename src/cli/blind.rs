@@ -30,7 +30,7 @@ pub(super) fn rollback(
     let issue = "rollback".to_owned();
     let identity = Identity { tag: to.clone(), new_tag: to.clone(), branch: String::new(), slug: issue.clone(), issue };
     let vars = initial(&loaded.runbook, &identity, &BTreeMap::new(), &session.environment);
-    let lock = session.lock("a rollback")?;
+    let mut lock = session.lock("a rollback")?;
     let frozen = loaded.frozen();
     let first = Event::RunStarted {
         program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -42,8 +42,7 @@ pub(super) fn rollback(
     let author = (session.by.as_str(), session.host.as_str());
     let begun = session.store.begin(&SystemClock, "rollback", author, (&frozen, first));
     let paths = begun.map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
-    drop(lock);
-    let _lock = session.lock(&paths.id)?;
+    lock.tell(&session.holder(&paths.id)).map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
     let engine = session.engine(paths, loaded.runbook)?;
     let retreat = Retreat { to: Some(to.clone()), reason: arguments.reason.clone(), blind: true };
     if let Err(stop) = block_on(engine.propose(retreat))? {

@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let warnings = prepared.preflight(&loaded, &session)?;
     // The answers are read before anything starts, so that one for an unknown step stops it here.
     session.console(&Run::new(Outline::of(&loaded.runbook)))?;
-    let lock = session.lock("a new run")?;
+    let mut lock = session.lock("a new run")?;
     // Another may have begun and let go of the lock since the first look.
     if let Some(active) = select::active(&session.store)? {
         return Err(busy(&session, &active));
@@ -109,8 +109,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let author = (session.by.as_str(), session.host.as_str());
     let begun = session.store.begin(&SystemClock, &target.issue, author, (&frozen, first));
     let paths = begun.map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
-    drop(lock);
-    let _lock = session.lock(&paths.id)?;
+    lock.tell(&session.holder(&paths.id)).map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
     let mut err = io::stderr().lock();
     writeln!(
         err,

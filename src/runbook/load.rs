@@ -9,7 +9,7 @@ use super::decode::decode;
 use super::merge::merge;
 use super::model::Runbook;
 use super::problem::{Problem, Problems};
-use super::tree::{Node, Place, parse};
+use super::tree::{Node, Place, parse, parse_known};
 
 /// The runbook that is built in.
 pub const BUILTIN_EN: &str = include_str!("../../runbooks/hotfix.yaml");
@@ -59,11 +59,17 @@ pub fn load(source: &Source, builtin: &str) -> Result<Loaded, Problems> {
     let mut files = Files::default();
     let finish =
         |files: &Files, findings: Vec<Finding>| Problems(findings.into_iter().map(|one| files.problem(one)).collect());
+    if *source == Source::Builtin
+        && let Ok(root) = parse_known(builtin)
+        && let Ok(runbook) = decode(&root)
+    {
+        return Ok(Loaded { runbook, value: root.json() });
+    }
     let root = match tree(source, builtin, &mut files) {
         Ok(root) => root,
         Err(findings) => return Err(finish(&files, findings)),
     };
-    let findings = if *source == Source::Builtin { Vec::new() } else { check(&root) };
+    let findings = check(&root);
     if !findings.is_empty() {
         return Err(finish(&files, findings));
     }
