@@ -235,8 +235,11 @@ impl Planner<'_> {
 
     /// What the step would do on the way back.
     fn back(&self, (stage, step): (&Stage, &Step), outline: Option<&StepOutline>) -> Option<String> {
+        if course(outline) == "forward" {
+            return None;
+        }
         let left_out = [&stage.when, &step.when].into_iter().flatten().any(|when| when.holds(&self.back) == Ok(false));
-        if left_out || course(outline) == "forward" {
+        if left_out {
             return None;
         }
         Some(match &step.body {

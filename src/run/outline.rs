@@ -148,7 +148,9 @@ fn inside(key: &str, outer: &str) -> bool {
 
 fn stage_outline(stage: &Stage, place: usize, trigger: Option<usize>) -> StageOutline {
     let names = |when: &Option<crate::template::Condition>| {
-        when.as_ref().and_then(|when| when.names().ok()).is_some_and(|names| names.contains("direction"))
+        // Most conditions do not even have the word in them.
+        let spoken = when.as_ref().filter(|when| when.text().contains("direction"));
+        spoken.and_then(|when| when.names().ok()).is_some_and(|names| names.contains("direction"))
     };
     let course = |step: &Step| {
         let names = names(&stage.when) || names(&step.when);
