@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -171,11 +171,7 @@ fn spawn(spec: &Spec, outputs: Outputs) -> io::Result<Result<Spawned, String>> {
 
 /// How it ended: as `stopping` has it, else as its leader's status has it.
 fn ending(leader: ExitStatus, stopping: Option<(How, Ladder)>) -> How {
-    match (stopping, leader.code(), leader.signal()) {
-        (Some((cause, _)), _, _) => cause,
-        (None, Some(code), _) => How::Exited(code),
-        (None, None, signal) => How::Signalled(signal.unwrap_or_default()),
-    }
+    stopping.map_or_else(|| How::of(leader), |(cause, _)| cause)
 }
 
 /// Ends after `duration`; never where there is none.

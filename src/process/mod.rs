@@ -22,7 +22,9 @@ mod status;
 mod supervisor;
 
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -113,6 +115,12 @@ pub enum How {
 }
 
 impl How {
+    /// How the process with this status ended by itself.
+    #[must_use]
+    pub fn of(status: ExitStatus) -> Self {
+        status.code().map_or_else(|| Self::Signalled(status.signal().unwrap_or_default()), Self::Exited)
+    }
+
     /// Whether it did what it was for: exit code zero.
     #[must_use]
     pub fn succeeded(&self) -> bool {
