@@ -71,6 +71,8 @@ pub struct Settings {
     pub capture: BTreeMap<String, Capture>,
     /// Whether its command talks to the operator.
     pub interactive: bool,
+    /// Whether its command is to find a terminal where it writes.
+    pub tty: bool,
 }
 
 /// Where an action works and leaves what it makes.

@@ -81,6 +81,7 @@ pub(super) fn spec(command: &Command, ctx: &Context<'_>, given: Vec<(String, Str
     let program = command.program(ctx.values).map_err(|why| Stop::failed("template", why))?;
     let mut spec = Spec::new(program, &ctx.place.dir);
     spec.env = environment(ctx, given);
+    spec.tty = ctx.settings.tty;
     spec.timeout = ctx.settings.timeout;
     spec.inactivity_timeout = ctx.settings.inactivity_timeout;
     spec.kill_grace = ctx.settings.kill_grace.unwrap_or(spec.kill_grace);
@@ -324,6 +325,7 @@ fn pairs(text: &str) -> Result<std::collections::BTreeMap<String, String>, Strin
 pub(super) async fn ask_command(command: &Command, ctx: &Context<'_>) -> Result<process::Captured, Stop> {
     let mut spec = spec(command, ctx, given(ctx))?;
     spec.env.retain(|(name, _)| name != "HOTFIX_OUTPUT");
+    spec.tty = false;
     process::run_captured(&spec, TAIL).await.map_err(Stop::broken)
 }
 

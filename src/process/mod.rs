@@ -17,6 +17,7 @@ mod captured;
 mod drive;
 mod group;
 mod identity;
+mod pseudo;
 mod running;
 mod status;
 mod supervisor;
@@ -64,6 +65,9 @@ pub struct Spec {
     pub inactivity_timeout: Option<Duration>,
     /// The time between `INT` and `TERM`, and between `TERM` and `KILL`.
     pub kill_grace: Duration,
+    /// Whether it finds a terminal where it reads and writes, of 24 lines and 80 columns; all it writes is then standard
+    /// output. Nobody types there.
+    pub tty: bool,
 }
 
 impl Spec {
@@ -77,6 +81,7 @@ impl Spec {
             timeout: None,
             inactivity_timeout: None,
             kill_grace: Duration::from_secs(5),
+            tty: false,
         }
     }
 }
