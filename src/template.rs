@@ -4,6 +4,8 @@
 //! All three are one language (minijinja), strict: a name that nobody gave is an error and never an empty text. Fuel bounds
 //! what an expression may cost, so that no runbook can hang the program.
 
+mod order;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
@@ -98,13 +100,16 @@ impl Condition {
     /// Whether it holds.
     ///
     /// # Errors
-    /// What is wrong with it. A value that is neither true nor false is an error: `status` alone decides nothing.
+    /// What is wrong with it. A value that is neither true nor false is an error: `status` alone decides nothing. So is the
+    /// order of what has none: `none < 5` is neither.
     pub fn holds(&self, values: &Values) -> Result<bool, String> {
         let value = with_engine(|env| {
-            let code = env.compile_expression(&self.0)?;
-            code.eval(context(values, &code.undeclared_variables(false)))
-        });
-        let value = value.map_err(|error| explain(&error))?;
+            let code = env.compile_expression(&self.0).map_err(|error| explain(&error))?;
+            let context = context(values, &code.undeclared_variables(false));
+            let value = code.eval(context.clone()).map_err(|error| explain(&error))?;
+            order::check(env, &self.0, &context)?;
+            Ok::<_, String>(value)
+        })?;
         bool::try_from(value.clone())
             .ok()
             .filter(|_| value.kind() == minijinja::value::ValueKind::Bool)
@@ -175,6 +180,7 @@ fn engine() -> Environment<'static> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_fuel(Some(FUEL));
+    order::add_tests(&mut env);
     env
 }
 
@@ -291,6 +297,49 @@ mod tests {
         assert_eq!(holds("tag == 'v9'"), Ok(false));
         assert!(holds("status").is_err());
         assert!(holds("nobody == 1").is_err());
+    }
+
+    #[test]
+    fn what_has_no_order_is_neither_less_nor_greater() {
+        let mut values = values();
+        values.set("gone", serde_json::Value::Null);
+        values.set("json", serde_json::json!({"errors": null, "list": [7], "ratio": 0.5}));
+        let holds = |text: &str| Condition::new(text).holds(&values);
+        for wrong in [
+            "gone < 5",
+            "none < 5",
+            "'7' > 5",
+            "tag >= 2",
+            "json.errors < 5",
+            "(json.errors) + 0 < 5 or true",
+            "0 <= gone < 5",
+            "not (gone > 5)",
+            "status > 100 and gone < 5",
+            "[gone < 5][0]",
+            "(gone < 5)|string == 'true'",
+            "gone is lt(5)",
+            "json.list > 5",
+            "true > 0",
+            "(1 > 0) if gone < 5 else false",
+        ] {
+            assert!(holds(wrong).is_err(), "{wrong}: {:?}", holds(wrong));
+        }
+        assert_eq!(holds("'7' > 5"), Err("it compares a text with a number".to_owned()));
+        for right in [
+            "status < 300",
+            "100 <= status < 300",
+            "tag > 'v1'",
+            "json.ratio < 1",
+            "json.list[0] > status / 100",
+            "gone is none or gone < 5",
+            "not (gone is not none and gone < 5)",
+            "true if gone is none else gone < 5",
+            "status is ge(200)",
+            "gone != 5 and '7' != 7",
+            "json.list|length < 5",
+        ] {
+            assert_eq!(holds(right), Ok(true), "{right}");
+        }
     }
 
     #[test]

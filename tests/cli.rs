@@ -83,6 +83,26 @@ fn init_writes_the_built_in_runbook_and_never_over_an_edited_one() {
 }
 
 #[test]
+fn init_writes_a_small_runbook_that_is_right_as_it_is_and_with_its_examples() {
+    let dir = repository();
+    let output = hotfix(dir.path(), &["init", "--extend"]);
+    assert_eq!(code(&output), 0, "{}", said(&output.stderr));
+    let path = dir.path().join(".hotfix/runbook.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("extends: builtin"), "{text}");
+    let output = hotfix(dir.path(), &["check"]);
+    assert_eq!(code(&output), 0, "{}", said(&output.stderr));
+    assert_eq!(code(&hotfix(dir.path(), &["init", "--extend"])), 2);
+    let examples: Vec<_> = text.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
+    fs::write(&path, examples.join("\n")).unwrap();
+    let output = hotfix(dir.path(), &["check"]);
+    assert_eq!(code(&output), 0, "{}", said(&output.stderr));
+    let built_in = hotfix(dir.path(), &["check", concat!(env!("CARGO_MANIFEST_DIR"), "/runbooks/hotfix.yaml")]);
+    // One step more and one less.
+    assert_eq!(said(&output.stdout).split_once(": ").unwrap().1, said(&built_in.stdout).split_once(": ").unwrap().1);
+}
+
+#[test]
 fn verify_passes_a_whole_log_and_shows_the_head_that_sha256_gives() {
     let dir = repository();
     let run = begin(dir.path());

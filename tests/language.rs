@@ -114,6 +114,13 @@ fn a_problem_shows_its_line_and_a_caret() {
 }
 
 #[test]
+fn what_a_command_writes_to_the_operators_terminal_is_not_captured() {
+    let step = |from: &str| steps(&format!("- {{ id: a, interactive: true, run: x, capture: {{ y: {from} }} }}"));
+    refused(&step("stdout"), "6:55", "an interactive command writes to the terminal");
+    read(&step("output")).unwrap();
+}
+
+#[test]
 fn names_are_given_before_they_are_used_except_by_what_comes_last() {
     refused(
         &steps("- { id: a, note: '{{ x }}' }\n- { id: b, ask: { prompt: p, into: x } }"),

@@ -132,6 +132,24 @@ fn a_grandchild_that_keeps_the_pipe_open_does_not_hold_up_the_end() {
 }
 
 #[test]
+fn a_process_may_find_a_terminal_and_is_ended_as_any_other() {
+    let dir = TempDir::new().unwrap();
+    let text = "test -t 0 && test -t 1 && test -t 2 && stty size; echo err >&2; printf 'no end'; exit 3";
+    let spec = Spec { tty: true, ..sh(text, dir.path()) };
+    let done = captured(&spec);
+    assert_eq!((done.how, String::from_utf8(done.stdout).unwrap()), (How::Exited(3), "24 80\nerr\nno end".to_owned()));
+    let (output, end) = supervised(&Job { stdout: Some(dir.path().join("alone")), ..job(spec, dir.path()) });
+    assert_eq!((output.as_str(), end.how), ("24 80\nerr\nno end", How::Exited(3)));
+    assert_eq!(std::fs::read_to_string(dir.path().join("alone")).unwrap(), output);
+    assert_eq!(captured(&sh("test -t 1", dir.path())).how, How::Exited(1));
+    let mut deaf = Spec { tty: true, ..sh("trap '' INT TERM HUP; while :; do sleep 0.1; done", dir.path()) };
+    deaf.timeout = Some(Duration::from_millis(300));
+    assert_eq!(captured(&deaf).how, How::TimedOut);
+    let long = Spec { tty: true, ..sh("head -c 100000 /dev/zero", dir.path()) };
+    assert_eq!(captured(&long).dropped, 99_000);
+}
+
+#[test]
 fn a_secret_written_in_two_parts_never_reaches_the_disk() {
     let dir = TempDir::new().unwrap();
     let text = "printf 'a hun'; sleep 0.2; printf 'ter2 b\\377'; printf ' hunter2' >&2";

@@ -20,6 +20,7 @@ use crate::git::Repository;
 use crate::http::Http;
 use crate::mask::Masker;
 use crate::operator::{Answer, Attention, Form, Purpose, Show, Signal, Way};
+use crate::process::{How, Spec};
 use crate::template::Template;
 use crate::vars::{Environment, Values};
 
@@ -70,6 +71,8 @@ pub struct Settings {
     pub capture: BTreeMap<String, Capture>,
     /// Whether its command talks to the operator.
     pub interactive: bool,
+    /// Whether its command is to find a terminal where it writes.
+    pub tty: bool,
 }
 
 /// Where an action works and leaves what it makes.
@@ -109,6 +112,9 @@ pub struct Context<'a> {
 pub trait Desk {
     /// Asks the operator. The answer is in the journal before it is handed back.
     fn ask(&self, asked: Asked) -> LocalFuture<'_, Result<Answer, Stop>>;
+
+    /// Lends the operator's terminal to a command until it ends.
+    fn lend<'a>(&'a self, command: &'a Spec) -> LocalFuture<'a, Result<How, Stop>>;
 
     /// Writes down what was found.
     ///

@@ -27,6 +27,11 @@ pub(super) async fn perform(command: &Command, ctx: &Context<'_>) -> Result<Done
     let what = command.describe(ctx.values).map_err(|why| Stop::failed("template", why))?;
     let given = given(ctx);
     ctx.desk.show(Show::Command { text: &what, values: &command.named(&given), timeout: ctx.settings.timeout });
+    if ctx.settings.interactive {
+        let end = lent(command, ctx, given).await;
+        ctx.desk.show(Show::CommandEnded);
+        return came_of(&end?, ctx);
+    }
     let end = match running(command, ctx, given.clone()).await {
         Ok(mut running) => follow(&mut running, ctx).await,
         Err(Err(Stop::Broken(error))) if ctx.values.text("direction") == "back" => {
@@ -76,6 +81,7 @@ pub(super) fn spec(command: &Command, ctx: &Context<'_>, given: Vec<(String, Str
     let program = command.program(ctx.values).map_err(|why| Stop::failed("template", why))?;
     let mut spec = Spec::new(program, &ctx.place.dir);
     spec.env = environment(ctx, given);
+    spec.tty = ctx.settings.tty;
     spec.timeout = ctx.settings.timeout;
     spec.inactivity_timeout = ctx.settings.inactivity_timeout;
     spec.kill_grace = ctx.settings.kill_grace.unwrap_or(spec.kill_grace);
@@ -104,9 +110,7 @@ async fn running(
             }
         }
     }
-    let values = ctx.place.file(".values");
-    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&values);
-    made.map_err(|error| Err(Stop::broken(error)))?;
+    make_values(ctx).map_err(|error| Err(Stop::broken(error)))?;
     let stdout = ctx.settings.capture.values().any(|from| *from == Capture::Stdout);
     let job = Job {
         spec: spec(command, ctx, given).map_err(Err)?,
@@ -116,6 +120,24 @@ async fn running(
         status,
     };
     process::start(&job, &ctx.world.exe).await.map_err(|error| Err(Stop::broken(error)))
+}
+
+/// Makes the empty file that the command may give variables in.
+fn make_values(ctx: &Context<'_>) -> std::io::Result<()> {
+    let path = ctx.place.file(".values");
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map(drop)
+}
+
+/// Lends the terminal to a command that talks to the operator: nothing of its output is kept, and it cannot outlive the
+/// terminal.
+async fn lent(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>) -> Result<End, Stop> {
+    match make_values(ctx) {
+        Err(error) if ctx.values.text("direction") != "back" => return Err(Stop::broken(error)),
+        _ => {}
+    }
+    let started = ctx.world.clock.now();
+    let how = ctx.desk.lend(&spec(command, ctx, given)?).await?;
+    Ok(End { how, started, ended: ctx.world.clock.now(), output_lost: None })
 }
 
 /// Watches the command to its end. Whatever breaks in leaves it running, unless the operator wants it stopped.
@@ -303,6 +325,7 @@ fn pairs(text: &str) -> Result<std::collections::BTreeMap<String, String>, Strin
 pub(super) async fn ask_command(command: &Command, ctx: &Context<'_>) -> Result<process::Captured, Stop> {
     let mut spec = spec(command, ctx, given(ctx))?;
     spec.env.retain(|(name, _)| name != "HOTFIX_OUTPUT");
+    spec.tty = false;
     process::run_captured(&spec, TAIL).await.map_err(Stop::broken)
 }
 

@@ -7,14 +7,19 @@ use clap::Args;
 
 use super::console::{Lang, Look};
 use super::{Exit, Trouble, work_tree};
-use crate::runbook::{BUILTIN_EN, BUILTIN_ZH};
+use crate::runbook::{BUILTIN_EN, BUILTIN_ZH, EXTENDING};
 use crate::vars::Environment;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// Write a small runbook that extends the built-in one, with examples in comments
+    #[arg(long)]
+    extend: bool,
+}
 
-pub(super) fn run(_arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
+pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let text = match look.language(&Environment::of_process()) {
+        _ if arguments.extend => EXTENDING,
         Lang::En => BUILTIN_EN,
         Lang::Zh => BUILTIN_ZH,
     };

@@ -8,7 +8,8 @@ use super::trouble::Trouble;
 use crate::action::{Asked, Desk, Disturbance, Finding, Stop};
 use crate::clock::LocalFuture;
 use crate::event::Event;
-use crate::operator::{Answer, Attention, Form, Presence, Purpose, Question, Show, Signal, Unanswered, Way};
+use crate::operator::{Answer, Attention, Course, Form, Presence, Purpose, Question, Show, Signal, Unanswered, Way};
+use crate::process::{How, Spec};
 
 /// The desk of one step.
 pub(super) struct StepDesk<'a> {
@@ -117,7 +118,46 @@ fn missing(question: &Question) -> String {
     format!("{}: {} ({fits})", question.step, question.prompt)
 }
 
+impl StepDesk<'_> {
+    /// What a gate in the background finds meanwhile and has to ask about waits: the terminal is not ours.
+    async fn lent(&self, command: &Spec) -> Result<How, Stop> {
+        let mut lent = self.engine.operator.lend(command);
+        let mut breaches = Vec::new();
+        let ended = loop {
+            tokio::select! {
+                biased;
+                ended = &mut lent => break ended,
+                trouble = self.engine.trouble() => match trouble {
+                    Trouble::Stop(stop) => return Err(stop),
+                    Trouble::Breach(key, stop @ Stop::Failed(_)) => breaches.push((key, stop)),
+                    Trouble::Breach(key, stop) => self.engine.breached(&key, stop).await?,
+                },
+            }
+        };
+        self.engine.breaches.borrow_mut().extend(breaches);
+        match ended {
+            Ok(how) => Ok(how),
+            Err(Unanswered::Missing) => {
+                let step = self.key.clone();
+                if self.purpose == Purpose::Step && self.engine.course() == Course::Forward {
+                    // It has not begun, and nobody need be asked whether it has.
+                    let attempt = self.engine.run(|run| run.step(&step).attempts);
+                    self.engine.commit(Event::StepInterrupted { step: step.clone(), attempt })?;
+                }
+                Err(Stop::Missing(format!("{step}: its command talks to the operator and needs a terminal")))
+            }
+            Err(Unanswered::Interrupted(signal)) => Err(Stop::Signal(signal)),
+            Err(Unanswered::Menu { way, reason }) => Err(Stop::Way { way, reason }),
+            Err(Unanswered::Note(text)) => Err(Stop::failed("terminal", text)),
+        }
+    }
+}
+
 impl Desk for StepDesk<'_> {
+    fn lend<'a>(&'a self, command: &'a Spec) -> LocalFuture<'a, Result<How, Stop>> {
+        Box::pin(self.lent(command))
+    }
+
     fn ask(&self, asked: Asked) -> LocalFuture<'_, Result<Answer, Stop>> {
         Box::pin(self.put(asked))
     }

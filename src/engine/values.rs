@@ -156,6 +156,7 @@ impl Engine {
             env: env.collect::<Result<_, Stop>>()?,
             capture: step.capture.clone(),
             interactive: step.interactive,
+            tty: step.tty,
         })
     }
 

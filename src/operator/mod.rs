@@ -9,6 +9,7 @@ mod show;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::LocalFuture;
+use crate::process::{How, Spec};
 
 pub use show::{Course, Outcome, Screen, Show};
 
@@ -214,6 +215,10 @@ pub trait Operator {
     /// Asks `question` and waits for its answer. Dropping the future takes the question off the screen; what had been typed
     /// is offered again when the same question is asked again.
     fn ask<'a>(&'a self, question: &'a Question) -> LocalFuture<'a, Result<Answer, Unanswered>>;
+
+    /// Lends the terminal to a command until it ends: it talks to the operator itself, and a Ctrl-C is its own. Nothing of
+    /// what it writes is kept, so it is never too silent. Dropping the future ends it.
+    fn lend<'a>(&'a self, command: &'a Spec) -> LocalFuture<'a, Result<How, Unanswered>>;
 
     /// Ends when a person wants something while a command runs: Ctrl-C or the menu key. Never ends where nobody can.
     fn attention(&self) -> LocalFuture<'_, Attention>;

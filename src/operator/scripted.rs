@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{Answer, Attention, Form, Operator, Presence, Purpose, Question, Unanswered, Way};
 use crate::clock::LocalFuture;
+use crate::process::{How, Spec};
 use crate::vars::text_of;
 
 /// The key that answers the question of `hotfix rollback`, and no other.
@@ -120,6 +121,11 @@ impl Scripted {
 impl Operator for Scripted {
     fn ask<'a>(&'a self, question: &'a Question) -> LocalFuture<'a, Result<Answer, Unanswered>> {
         Box::pin(async move { self.next(question).ok_or(Unanswered::Missing) })
+    }
+
+    /// A file has no terminal.
+    fn lend<'a>(&'a self, _command: &'a Spec) -> LocalFuture<'a, Result<How, Unanswered>> {
+        Box::pin(std::future::ready(Err(Unanswered::Missing)))
     }
 
     fn attention(&self) -> LocalFuture<'_, Attention> {

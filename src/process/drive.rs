@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::Child;
 
 use super::group::{Group, Ladder};
-use super::{How, Program, Spec};
+use super::{How, Program, Spec, pseudo};
 use crate::clock::{Clock, LocalFuture, SystemClock};
 
 /// How long the output of a process is read on when it has ended and others keep its pipe open.
@@ -145,23 +145,14 @@ fn spawn(spec: &Spec, outputs: Outputs) -> io::Result<Result<Spawned, String>> {
             None => return Ok(Err("an empty command".to_owned())),
         },
     };
-    let (reader, writer) = io::pipe()?;
-    let out = Receiver::from_owned_fd(reader.into())?;
-    let mut err = None;
-    let stderr = match outputs {
-        Outputs::Merged => writer.try_clone()?,
-        Outputs::Apart => {
-            let (reader, writer) = io::pipe()?;
-            err = Some(Receiver::from_owned_fd(reader.into())?);
-            writer
-        }
-    };
+    let (ends, [out, err]) = if spec.tty { terminal()? } else { pipes(outputs)? };
     let mut command = std::process::Command::new(program);
     command.args(args).env_clear().envs(spec.env.iter().map(|(name, value)| (name, value))).current_dir(&spec.dir);
-    command.stdin(Stdio::null()).stdout(writer).stderr(stderr).process_group(0);
+    let [stdin, stdout, stderr] = ends;
+    command.stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
     match tokio::process::Command::from(command).spawn() {
         Ok(child) => match child.id().and_then(Group::led_by) {
-            Some(group) => Ok(Ok((child, group, [Some(out), err]))),
+            Some(group) => Ok(Ok((child, group, [out, err]))),
             None => Err(io::Error::other("a process without an id")),
         },
         Err(error) if !spec.dir.is_dir() => Ok(Err(format!("{}: {error}", spec.dir.display()))),
@@ -169,13 +160,31 @@ fn spawn(spec: &Spec, outputs: Outputs) -> io::Result<Result<Spawned, String>> {
     }
 }
 
+/// What a process reads from and writes to, and the other ends of its two outputs.
+type Ends = ([Stdio; 3], [Option<Receiver>; 2]);
+
+fn terminal() -> io::Result<Ends> {
+    let (controller, user) = pseudo::open()?;
+    let out = Receiver::from_owned_fd_unchecked(controller)?;
+    Ok(([user.try_clone()?.into(), user.try_clone()?.into(), user.into()], [Some(out), None]))
+}
+
+fn pipes(outputs: Outputs) -> io::Result<Ends> {
+    let (reader, writer) = io::pipe()?;
+    let out = Receiver::from_owned_fd(reader.into())?;
+    let (stderr, err) = match outputs {
+        Outputs::Merged => (writer.try_clone()?, None),
+        Outputs::Apart => {
+            let (reader, writer) = io::pipe()?;
+            (writer, Some(Receiver::from_owned_fd(reader.into())?))
+        }
+    };
+    Ok(([Stdio::null(), writer.into(), stderr.into()], [Some(out), err]))
+}
+
 /// How it ended: as `stopping` has it, else as its leader's status has it.
 fn ending(leader: ExitStatus, stopping: Option<(How, Ladder)>) -> How {
-    match (stopping, leader.code(), leader.signal()) {
-        (Some((cause, _)), _, _) => cause,
-        (None, Some(code), _) => How::Exited(code),
-        (None, None, signal) => How::Signalled(signal.unwrap_or_default()),
-    }
+    stopping.map_or_else(|| How::of(leader), |(cause, _)| cause)
 }
 
 /// Ends after `duration`; never where there is none.
@@ -195,7 +204,7 @@ async fn ended(wait: &mut Option<LocalFuture<'static, ()>>) {
     }
 }
 
-/// Reads some bytes; zero at the end, and where reading fails, which for a pipe is the end as well.
+/// Reads some bytes; zero at the end, and where reading fails, which for a pipe and a terminal is the end as well.
 async fn read(from: &mut Option<Receiver>, into: &mut Vec<u8>) -> usize {
     let Some(from) = from else { return pending().await };
     into.reserve(CHUNK);

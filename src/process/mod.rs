@@ -17,12 +17,15 @@ mod captured;
 mod drive;
 mod group;
 mod identity;
+mod pseudo;
 mod running;
 mod status;
 mod supervisor;
 
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +65,9 @@ pub struct Spec {
     pub inactivity_timeout: Option<Duration>,
     /// The time between `INT` and `TERM`, and between `TERM` and `KILL`.
     pub kill_grace: Duration,
+    /// Whether it finds a terminal where it reads and writes, of 24 lines and 80 columns; all it writes is then standard
+    /// output. Nobody types there.
+    pub tty: bool,
 }
 
 impl Spec {
@@ -75,6 +81,7 @@ impl Spec {
             timeout: None,
             inactivity_timeout: None,
             kill_grace: Duration::from_secs(5),
+            tty: false,
         }
     }
 }
@@ -113,6 +120,12 @@ pub enum How {
 }
 
 impl How {
+    /// How the process with this status ended by itself.
+    #[must_use]
+    pub fn of(status: ExitStatus) -> Self {
+        status.code().map_or_else(|| Self::Signalled(status.signal().unwrap_or_default()), Self::Exited)
+    }
+
     /// Whether it did what it was for: exit code zero.
     #[must_use]
     pub fn succeeded(&self) -> bool {

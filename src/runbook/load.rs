@@ -15,6 +15,8 @@ use super::tree::{Node, Place, parse, parse_known};
 pub const BUILTIN_EN: &str = include_str!("../../runbooks/hotfix.yaml");
 /// The runbook that is built in, in Chinese.
 pub const BUILTIN_ZH: &str = include_str!("../../runbooks/hotfix.zh-CN.yaml");
+/// A small runbook that extends the built-in one, with examples in comments.
+pub const EXTENDING: &str = include_str!("../../runbooks/extend.yaml");
 
 const LARGEST: u64 = 1024 * 1024;
 const DEEPEST: usize = 8;

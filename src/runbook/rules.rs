@@ -88,6 +88,13 @@ impl<'a> Rules<'a> {
             let help = "say with `done_if` how to tell that it has happened, or with `retry_on` when it surely has not";
             self.find(retries, "a step that affects production is not retried blindly", Some(help));
         }
+        let captures = step.get("capture").map(Node::entries).unwrap_or_default();
+        if step.get("interactive").is_some_and(Node::is_true)
+            && let Some((_, stdout)) = captures.iter().find(|(_, from)| from.text() == Some("stdout"))
+        {
+            let help = Some("`output`, with what is wanted written to $HOTFIX_OUTPUT");
+            self.find(stdout, "an interactive command writes to the terminal, where nothing can be captured", help);
+        }
         self.action(step);
         [step.get("undo"), step.get("verify")].into_iter().flatten().for_each(|inner| self.action(inner));
         if let Some(group) = step.get("group") {

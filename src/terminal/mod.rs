@@ -41,6 +41,7 @@ use self::text::Text;
 use self::tty::{Gone, Keys, Tty};
 use crate::clock::{Clock, LocalFuture, SystemClock};
 use crate::operator::{Answer, Attention, Operator, Presence, Question, Screen, Show, Signal, Unanswered};
+use crate::process::{How, Spec};
 
 pub use self::plain::Plain;
 
@@ -233,6 +234,10 @@ fn same(one: &Question, other: &Question) -> bool {
 impl Operator for Terminal {
     fn ask<'a>(&'a self, question: &'a Question) -> LocalFuture<'a, Result<Answer, Unanswered>> {
         Box::pin(self.asked(question))
+    }
+
+    fn lend<'a>(&'a self, command: &'a Spec) -> LocalFuture<'a, Result<How, Unanswered>> {
+        Box::pin(self.lent(command))
     }
 
     fn attention(&self) -> LocalFuture<'_, Attention> {

@@ -6,5 +6,6 @@ mod back;
 mod broken;
 mod fixture;
 mod killed;
+mod lent;
 mod terminal;
 mod whole;

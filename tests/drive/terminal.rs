@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::fixture::{EXE, World, ends};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The last line of a prompt that listens.
-const LISTENS: &str = "Ctrl-C pause";
+pub(crate) const LISTENS: &str = "Ctrl-C pause";
 
-struct Person {
+pub(crate) struct Person {
     screen: vt100::Parser,
     raw: Vec<u8>,
     bytes: Receiver<Vec<u8>>,
@@ -23,7 +25,7 @@ struct Person {
 }
 
 impl Person {
-    fn at(world: &World, args: &[&str]) -> Self {
+    pub(crate) fn at(world: &World, args: &[&str]) -> Self {
         let size = PtySize { rows: 40, cols: 80, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(EXE);
@@ -57,7 +59,7 @@ impl Person {
     }
 
     /// Waits until all of `texts` stand on the screen.
-    fn sees(&mut self, texts: &[&str]) -> String {
+    pub(crate) fn sees(&mut self, texts: &[&str]) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             let seen = self.seen();
@@ -74,12 +76,19 @@ impl Person {
         }
     }
 
-    fn types(&mut self, keys: &str) {
+    pub(crate) fn types(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    fn code(mut self) -> (u32, String) {
+    /// Kills the program without a chance to tidy up.
+    pub(crate) fn kill(mut self) {
+        let pid = self.child.process_id().and_then(|id| Pid::from_raw(id.cast_signed())).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn code(mut self) -> (u32, String) {
         while let Ok(bytes) = self.bytes.recv_timeout(PATIENCE) {
             self.raw.extend_from_slice(&bytes);
             self.screen.process(&bytes);

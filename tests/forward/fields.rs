@@ -195,11 +195,10 @@ fn a_step_that_runs_always_runs_again_on_resume() {
 }
 
 #[test]
-fn a_step_may_say_that_it_talks_to_the_operator_or_wants_a_terminal() {
-    let project = steps(&["{id: a, interactive: true, run: 'echo in'}", "{id: b, tty: true, run: 'echo on'}"]).open();
-    project.start("").exits(0);
-    project.tells("s/a", &["started", "done"]);
-    project.tells("s/b", &["started", "done"]);
+fn a_step_that_talks_to_the_operator_waits_for_one() {
+    let project = steps(&["{id: a, interactive: true, run: 'echo in'}"]).open();
+    project.start("").exits(7).says(&["s/a", "needs a terminal"]);
+    project.tells("s/a", &["started", "interrupted"]);
 }
 
 #[test]
@@ -260,4 +259,16 @@ fn a_value_that_looks_like_a_command_or_a_template_stays_a_value() {
     assert!(!project.path("work/pwned").exists());
     let pasted = steps(&["{id: a, run: 'echo {{ tag }}'}"]).open();
     pasted.start("").exits(3).says(&["$HOTFIX_NEW_TAG"]);
+}
+
+#[test]
+fn a_command_with_a_terminal_is_captured_as_any_other() {
+    let project = steps(&[
+        "{id: a, tty: true, capture: {x: stdout}, done_if: 'test -t 1', run: 'test -t 1 && printf \"one\\ntwo\\n\"'}",
+        "{id: b, run: 'test -t 1 || echo \"$HOTFIX_X\"'}",
+    ])
+    .open();
+    project.start("").exits(0);
+    assert_eq!(project.output("s.a.1.log"), "one\ntwo\n");
+    assert_eq!(project.output("s.b.1.log"), "one\ntwo\n");
 }
