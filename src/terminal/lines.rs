@@ -176,7 +176,7 @@ impl Lines {
         parts.retain(|part| !part.is_empty());
         let joined = |parts: &[String]| clean(&parts.join(" · ")).replace('\n', " ");
         // Whom to call is said when it is time; then the title gives way, and what is left from its end.
-        if run.escalation.first().is_some() && width(&joined(&parts)) > columns {
+        if !run.escalation.is_empty() && width(&joined(&parts)) > columns {
             parts.pop();
         }
         let over = width(&joined(&parts)).saturating_sub(columns);
