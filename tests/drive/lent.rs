@@ -113,7 +113,7 @@ fn ctrl_c_while_git_talks_to_a_remote_pauses_and_the_step_is_done_again() {
     std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let repository = world.sandbox.repository();
     let git = |args: &[&str]| {
-        assert!(std::process::Command::new("git").arg("-C").arg(repository).args(args).status().unwrap().success());
+        assert!(std::process::Command::new("git").arg("-C").arg(&repository).args(args).status().unwrap().success());
     };
     git(&["config", "core.hooksPath", &hooks.display().to_string()]);
     git(&["tag", "later"]);
