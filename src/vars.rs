@@ -1,13 +1,13 @@
 //! The values of a run: variables by name, and the environment the program was started in.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 /// The environment the program was started in. A snapshot, so that a run sees one environment and a test sees its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment(Rc<BTreeMap<String, String>>);
+pub struct Environment(Arc<BTreeMap<String, String>>);
 
 impl Environment {
     /// The environment of this process. A value that is not UTF-8 is left out.
@@ -32,7 +32,7 @@ impl Environment {
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
-        Self(Rc::new(pairs.into_iter().collect()))
+        Self(Arc::new(pairs.into_iter().collect()))
     }
 }
 

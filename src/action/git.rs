@@ -1,9 +1,11 @@
 //! One operation on the repository.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::context::{render, watched};
+use super::context::render;
 use super::{Asked, Context, Done, Failure, Kind, Repetition, Stop};
 use crate::clock::LocalFuture;
 use crate::git::{self, ChangeKind, Outcome, Repository};
@@ -11,6 +13,12 @@ use crate::operator::{Answer, Form, Item, Purpose, Show};
 use crate::template::Template;
 use crate::vars::Values;
 use crate::version::files;
+
+/// How long a `git` that was told to end may take to do so.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How much later than to git a Ctrl-C may come to this program.
+const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// What a `git` step does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,7 +108,7 @@ impl Git {
         let remote = ctx.values.text("remote");
         let repository = ctx.world.repository.within(ctx.settings.timeout).map_err(refused)?;
         match self {
-            Self::Fetch => network(ctx, &repository, |it| it.fetch(&remote).map(|()| Outcome::Done)).await,
+            Self::Fetch => network(ctx, &repository, move |it| it.fetch(&remote).map(|()| Outcome::Done)).await,
             Self::Branch { name, from } => outcome(repository.create_branch(&of(name)?, &of(from)?)),
             Self::Bump(version) => bump(ctx, &of(version)?),
             Self::Commit(message) => commit(ctx, &of(message)?).await,
@@ -112,32 +120,56 @@ impl Git {
             }
             Self::Push(refs) => {
                 let names = refs.iter().map(of).collect::<Result<Vec<_>, _>>()?;
-                let found = names.iter().map(|name| Ok((kind_of(&repository, name)?, name.as_str())));
-                let found = found.collect::<Result<Vec<_>, git::Error>>().map_err(refused)?;
-                network(ctx, &repository, |it| it.push(&remote, &found)).await
+                network(ctx, &repository, move |it| {
+                    let found = names.iter().map(|name| Ok((kind_of(it, name)?, name.as_str())));
+                    it.push(&remote, &found.collect::<Result<Vec<_>, git::Error>>()?)
+                })
+                .await
             }
             Self::Merge { branch, into } => {
                 let (branch, into) = (of(branch)?, of(into)?);
                 let message = format!("Merge branch '{branch}' into {into}\n\nHotfix-Audit: {}\n", ctx.desk.anchor());
-                let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.as_str());
-                network(ctx, &repository, |it| it.merge(&branch, &into, remote, &message)).await
+                let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.clone());
+                network(ctx, &repository, move |it| it.merge(&branch, &into, remote.as_deref(), &message)).await
             }
             Self::DeleteBranch(branch) => {
                 let (branch, main) = (of(branch)?, ctx.values.text("main"));
-                let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.as_str());
-                network(ctx, &repository, |it| it.delete_branch(&branch, &main, remote)).await
+                let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.clone());
+                network(ctx, &repository, move |it| it.delete_branch(&branch, &main, remote.as_deref())).await
             }
         }
     }
 }
 
-/// Does something that asks the remote. What wants to break in does so before it begins; git is not left half-way.
+/// Does something that asks the remote. What breaks in stops git; the step is done again then, and does what is left to do.
 async fn network(
     ctx: &Context<'_>,
     repository: &Repository,
-    act: impl FnOnce(&Repository) -> Result<Outcome, git::Error>,
+    act: impl FnOnce(&Repository) -> Result<Outcome, git::Error> + Send + 'static,
 ) -> Result<Done, Stop> {
-    watched(ctx, async { outcome(act(repository)) }).await
+    let (repository, leash) = repository.leashed().map_err(refused)?;
+    let mut work = tokio::task::spawn_blocking(move || act(&repository));
+    let stop = tokio::select! {
+        biased;
+        done = &mut work => {
+            let done = done.map_err(Stop::broken)?;
+            if done.is_err() {
+                // A Ctrl-C reaches git as well, and git is the faster one.
+                tokio::select! {
+                    stop = ctx.desk.trouble() => return Err(stop),
+                    () = ctx.world.clock.sleep(A_MOMENT) => {}
+                }
+            }
+            return outcome(done);
+        }
+        stop = ctx.desk.trouble() => stop,
+    };
+    leash.pull();
+    tokio::select! {
+        _ = &mut work => {}
+        () = ctx.world.clock.sleep(PATIENCE) => leash.kill(),
+    }
+    Err(stop)
 }
 
 fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {

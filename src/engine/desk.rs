@@ -118,23 +118,42 @@ fn missing(question: &Question) -> String {
     format!("{}: {} ({fits})", question.step, question.prompt)
 }
 
+/// What gates in the background have to ask about, until the terminal is ours again.
+struct Held<'a> {
+    engine: &'a Engine,
+    breaches: Vec<(String, Stop)>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.engine.breaches.borrow_mut().extend(self.breaches.drain(..));
+    }
+}
+
 impl StepDesk<'_> {
-    /// What a gate in the background finds meanwhile and has to ask about waits: the terminal is not ours.
+    /// Ends when the step is not to go on, and asks nothing.
+    async fn stop(&self) -> Stop {
+        let mut held = Held { engine: self.engine, breaches: Vec::new() };
+        loop {
+            match self.engine.trouble().await {
+                Trouble::Stop(stop) => return stop,
+                Trouble::Breach(key, stop @ Stop::Failed(_)) => held.breaches.push((key, stop)),
+                Trouble::Breach(key, stop) => {
+                    if let Err(stop) = self.engine.breached(&key, stop).await {
+                        return stop;
+                    }
+                }
+            }
+        }
+    }
+
     async fn lent(&self, command: &Spec) -> Result<How, Stop> {
         let mut lent = self.engine.operator.lend(command);
-        let mut breaches = Vec::new();
-        let ended = loop {
-            tokio::select! {
-                biased;
-                ended = &mut lent => break ended,
-                trouble = self.engine.trouble() => match trouble {
-                    Trouble::Stop(stop) => return Err(stop),
-                    Trouble::Breach(key, stop @ Stop::Failed(_)) => breaches.push((key, stop)),
-                    Trouble::Breach(key, stop) => self.engine.breached(&key, stop).await?,
-                },
-            }
+        let ended = tokio::select! {
+            biased;
+            ended = &mut lent => ended,
+            stop = self.stop() => return Err(stop),
         };
-        self.engine.breaches.borrow_mut().extend(breaches);
         match ended {
             Ok(how) => Ok(how),
             Err(Unanswered::Missing) => {
@@ -202,6 +221,10 @@ impl Desk for StepDesk<'_> {
                 }
             }
         })
+    }
+
+    fn trouble(&self) -> LocalFuture<'_, Stop> {
+        Box::pin(self.stop())
     }
 
     fn anchor(&self) -> String {

@@ -14,12 +14,14 @@
 //! Every operation looks at the repository to see what is already done; doing one again changes nothing.
 //! No name reaches `git` where it could be taken for an option.
 
+mod leash;
 mod name;
 mod preflight;
 mod program;
 mod read;
 mod write;
 
+pub use leash::Leash;
 pub use name::check_name;
 pub use preflight::{Continues, Failure, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
@@ -51,6 +53,9 @@ pub enum Error {
     /// `git` took longer than it may, and was killed.
     #[error("git took longer than {0} s and was stopped; see whether the remote answers, then try again")]
     TooLong(u64),
+    /// Somebody pulled the leash.
+    #[error("git was stopped; try again")]
+    Stopped,
     /// A name git would not take, or would take for an option.
     #[error("`{name}` is no name for a branch, a tag or a remote: {why}; choose another")]
     BadName {

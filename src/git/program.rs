@@ -2,13 +2,15 @@
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal};
 
 use super::Error;
+use super::leash::{Rope, Running};
 use crate::vars::Environment;
 
 /// Whether `git` may ask for a password at the terminal.
@@ -39,6 +41,8 @@ pub(super) struct Program {
     pub(super) prompts: Prompts,
     /// How long it may take.
     pub(super) limit: Option<Duration>,
+    /// What it can be stopped by.
+    pub(super) rope: Option<Arc<Rope>>,
 }
 
 impl Program {
@@ -68,29 +72,34 @@ impl Program {
     }
 
     fn run(&self, command: &mut Command) -> Result<std::process::Output, Error> {
-        let Some(limit) = self.limit else { return command.output().map_err(Error::Spawn) };
+        if self.limit.is_none() && self.rope.is_none() {
+            return command.output().map_err(Error::Spawn);
+        }
         // A group of its own reads nothing from the terminal: where git may ask for a password it stays in ours.
         let apart = self.prompts == Prompts::Never;
         if apart {
             command.process_group(0);
         }
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(Error::Spawn)?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let (over, ended) = mpsc::channel::<()>();
-        let watch = std::thread::spawn(move || {
-            let late = ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
-            if let Some(pid) = pid.filter(|_| late) {
-                // It may have ended this moment; then there is nobody to tell.
-                let _ = if apart { kill_process_group(pid, Signal::KILL) } else { kill_process(pid, Signal::KILL) };
-            }
-            late
-        });
-        let output = child.wait_with_output().map_err(Error::Spawn);
-        drop(over);
-        if watch.join().unwrap_or(false) {
-            return Err(Error::TooLong(limit.as_secs()));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut begin = || {
+            let child = command.spawn().map_err(Error::Spawn)?;
+            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            let running = pid.map(if apart { Running::Apart } else { Running::Among });
+            Ok::<_, Error>(((child, running), running))
+        };
+        let begun = match &self.rope {
+            Some(rope) => rope.hold(begin),
+            None => Some(begin().map(|(begun, _)| begun)),
+        };
+        let (child, running) = begun.ok_or(Error::Stopped)??;
+        let ended = match self.limit {
+            Some(limit) => wait_within(limit, child, running),
+            None => child.wait_with_output().map_err(Error::Spawn),
+        };
+        if let Some(rope) = &self.rope {
+            rope.release();
         }
-        output
+        ended
     }
 
     /// What `git` wrote to standard output, when it ended well.
@@ -105,4 +114,19 @@ pub(super) fn refused(args: &[&str], output: &Output) -> Error {
     let command = format!("git {}", shlex::try_join(args.iter().copied()).unwrap_or_else(|_| args.join(" ")));
     let said = format!("{}{}", output.stdout, output.stderr).trim_end().to_owned();
     Error::Refused { command, code: output.code, output: said }
+}
+
+/// Waits for `child`, and ends it where it takes too long.
+fn wait_within(limit: Duration, child: Child, running: Option<Running>) -> Result<std::process::Output, Error> {
+    let (over, ended) = mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let late = ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+        if let Some(running) = running.filter(|_| late) {
+            running.send(Signal::KILL);
+        }
+        late
+    });
+    let output = child.wait_with_output().map_err(Error::Spawn);
+    drop(over);
+    if watch.join().unwrap_or(false) { Err(Error::TooLong(limit.as_secs())) } else { output }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::program::{Program, Prompts};
-use super::{Error, check_name};
+use super::{Error, Leash, check_name};
 use crate::vars::Environment;
 use crate::version;
 
@@ -98,7 +99,7 @@ impl Repository {
     /// [`Error::NotARepository`], also for a bare one; [`Error::Spawn`] where there is no `git`.
     pub fn discover(path: &Path, env: Environment, prompts: Prompts) -> Result<Self, Error> {
         let missing = || Error::NotARepository(path.display().to_string());
-        let mut program = Program { dir: path.to_owned(), env, prompts, limit: None };
+        let mut program = Program { dir: path.to_owned(), env, prompts, limit: None, rope: None };
         if let Ok(reader) = git2::Repository::discover(path) {
             let work_tree = reader.workdir().ok_or_else(missing)?.to_owned();
             program.dir.clone_from(&work_tree);
@@ -124,6 +125,17 @@ impl Repository {
         let mut limited = Self::discover(&self.work_tree, self.program.env.clone(), self.program.prompts)?;
         limited.program.limit = limit;
         Ok(limited)
+    }
+
+    /// The same repository, whose operations end when the leash is pulled.
+    ///
+    /// # Errors
+    /// As [`Repository::discover`].
+    pub fn leashed(&self) -> Result<(Self, Leash), Error> {
+        let mut leashed = self.within(self.program.limit)?;
+        let rope = Arc::default();
+        leashed.program.rope = Some(Arc::clone(&rope));
+        Ok((leashed, Leash(rope)))
     }
 
     /// The directory that all linked worktrees share.

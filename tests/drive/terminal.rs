@@ -71,7 +71,7 @@ impl Person {
                     self.raw.extend_from_slice(&bytes);
                     self.screen.process(&bytes);
                 }
-                Err(error) => panic!("{texts:?} did not come: {error}\n{seen}"),
+                Err(error) => panic!("{texts:?} did not come ({error}):\n{seen}"),
             }
         }
     }

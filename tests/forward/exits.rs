@@ -92,6 +92,40 @@ fn a_signal_breaks_in_on_whatever_waits() {
     }
 }
 
+/// A run whose push waits in a hook, and that hook's release.
+fn pushing() -> (Project, Child) {
+    let project = steps(&["{id: a, git: {push: [main]}}"]).open();
+    project.fifo("hooked");
+    project.fifo("never");
+    project.write("app.txt", "two\n");
+    project.git("work", "commit -q -a -m second");
+    project.write(".git/hooks/pre-push", "#!/bin/sh\necho on > \"$T/hooked\"\nread line < \"$T/never\"\n");
+    let child = project.begin();
+    assert_eq!(fs::read_to_string(project.path("hooked")).unwrap(), "on\n");
+    (project, child)
+}
+
+#[test]
+fn a_signal_stops_git_and_the_step_is_done_again() {
+    let (project, child) = pushing();
+    signal(&project, &child, "-TERM");
+    assert_eq!(end(child).0, Some(143));
+    fs::remove_file(project.path("work/.git/hooks/pre-push")).unwrap();
+    assert_ne!(project.git("remote.git", "rev-parse main"), project.git("work", "rev-parse main"));
+    project.resume("").exits(0);
+    project.tells("s/a", &["started", "interrupted", "started", "done"]);
+    assert_eq!(project.git("remote.git", "rev-parse main"), project.git("work", "rev-parse main"));
+}
+
+#[test]
+fn a_rollback_from_elsewhere_stops_git_and_the_process_yields() {
+    let (project, child) = pushing();
+    fs::write(project.path("back.yaml"), "rollback: yes\n").unwrap();
+    let answers = project.path("back.yaml").display().to_string();
+    project.hotfix(&["rollback", "--answers", &answers]).exits(10);
+    assert_eq!(end(child).0, Some(8));
+}
+
 #[test]
 fn killed_outright_the_run_is_taken_up_with_the_command_still_running() {
     let project = slow();
