@@ -16,12 +16,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let own = || work_tree().ok().map(|root| root.join(".hotfix/runbook.yaml")).filter(|path| path.exists());
-    let (name, source) = match arguments.file.clone().or_else(own) {
-        Some(path) => (path.display().to_string(), Source::File(path)),
-        None => {
-            let name = "built-in runbook".to_owned();
-            (name.clone(), Source::Text { name, text: BUILTIN_EN.to_owned() })
-        }
+    let (name, source) = if let Some(path) = arguments.file.clone().or_else(own) {
+        (path.display().to_string(), Source::File(path))
+    } else {
+        let name = "built-in runbook".to_owned();
+        (name.clone(), Source::Text { name, text: BUILTIN_EN.to_owned() })
     };
     let loaded = load(&source, BUILTIN_EN);
     let loaded = loaded.map_err(|problems| Trouble::new(Exit::Invalid, format!("{name} is refused\n{problems}")))?;
