@@ -269,6 +269,9 @@ pub enum Event {
         step: String,
         /// The exact command.
         what: String,
+        /// What makes it the same as another: a digest of the command with its directory, its environment and its values.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        identity: String,
     },
     /// A step is undone.
     #[serde(rename = "undo.done")]

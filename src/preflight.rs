@@ -45,7 +45,7 @@ pub fn preflight(
         match environment.get(name) {
             None if runbook.secrets.contains(name) => found.failures.push(Failure {
                 problem: format!("the secret {name} is not set, and a step uses it"),
-                mend: format!("export {name}"),
+                mend: format!("export {name}=VALUE"),
             }),
             None => found.failures.push(Failure {
                 problem: format!("the environment variable {name} is not set, and a step uses it"),
@@ -57,6 +57,13 @@ pub fn preflight(
     for name in &runbook.secrets {
         if environment.get(name).is_some_and(|value| value.len() < SHORTEST_SECRET) {
             found.warnings.push(format!("the secret {name} is too short to be taken out of what is shown"));
+        }
+    }
+    for (name, value) in &runbook.vars {
+        let value = value.as_str().unwrap_or_default();
+        if name.ends_with("_url") && value.contains("example.com") {
+            let mend = "set it in a runbook of your own (`hotfix init --extend`), or by --set";
+            found.warnings.push(format!("{name} is still {value}: {mend}"));
         }
     }
     for (name, channel) in runbook.channels.iter().filter(|(_, channel)| channel.run.is_none()) {

@@ -115,6 +115,14 @@ impl DriverLock {
     }
 }
 
+/// Whoever reads the file when nobody holds it is told of nobody.
+impl Drop for DriverLock {
+    fn drop(&mut self) {
+        // One that cannot be emptied tells of a process that is gone, which is seen.
+        let _ = self.file.set_len(0);
+    }
+}
+
 /// Why the state directory does not do what is asked of it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -173,7 +181,7 @@ impl Store {
         Ok(ids.iter().map(|id| self.run(id)).collect())
     }
 
-    /// Begins a run: its frozen runbook and its first record, on the disk before the run is there to be seen. Two runs begun
+    /// Begins a run: its frozen runbook and its first records, on the disk before the run is there to be seen. Two runs begun
     /// in one second for one issue get different ids.
     ///
     /// # Errors
@@ -183,7 +191,7 @@ impl Store {
         clock: &dyn Clock,
         issue: &str,
         (by, host): (&str, &str),
-        (frozen, first): (&str, Event),
+        (frozen, first): (&str, Vec<Event>),
     ) -> Result<RunPaths, StoreError> {
         let runs = self.root.join("runs");
         make_dir(&runs)?;
@@ -197,7 +205,9 @@ impl Store {
         write_synced(&new.journal, "")?;
         let author = Author { run: id.clone(), by: by.into(), host: host.into() };
         let (mut journal, _) = Journal::open(&new.journal, author)?;
-        let Ok(_) = journal.append(clock, first, |_, _| Ok::<(), std::convert::Infallible>(()))?;
+        for event in first {
+            let Ok(_) = journal.append(clock, event, |_, _| Ok::<(), std::convert::Infallible>(()))?;
+        }
         sync_dir(making.path())?;
         let run = self.run(&id);
         fs::rename(making.path(), &run.dir).map_err(io_error(&run.dir, "put the run there"))?;

@@ -41,7 +41,7 @@ fn begin(dir: &Path) -> RunPaths {
         warnings: vec![],
     };
     let store = Store::under(&dir.join(".git"));
-    store.begin(&SystemClock, "1234", ("ada", "db1"), ("", first)).unwrap()
+    store.begin(&SystemClock, "1234", ("ada", "db1"), ("", vec![first])).unwrap()
 }
 
 #[test]

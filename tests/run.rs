@@ -100,7 +100,11 @@ impl Driver {
                 Next::Step(step) | Next::Decide(step) => self.call(step),
                 Next::Unknown(step) => self.commit(Event::StepDoneByHand { step, note: None }),
                 Next::Undo(step) => {
-                    self.commit(Event::UndoStarted { step: step.clone(), what: String::new() });
+                    self.commit(Event::UndoStarted {
+                        step: step.clone(),
+                        what: String::new(),
+                        identity: String::new(),
+                    });
                     self.commit(undone(step));
                 }
                 Next::UndoUnknown(step) => self.commit(undone(step)),

@@ -19,7 +19,7 @@ fn begin(store: &Store, issue: &str) -> Result<RunPaths, StoreError> {
         environment: BTreeMap::new(),
         warnings: vec![],
     };
-    store.begin(&clock, issue, ("ada", "db1"), ("name: x\n", first))
+    store.begin(&clock, issue, ("ada", "db1"), ("name: x\n", vec![first]))
 }
 
 fn holder(run: &str) -> Holder {

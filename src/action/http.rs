@@ -100,6 +100,10 @@ impl Kind for Http {
         })
     }
 
+    fn identity(&self, values: &Values) -> Result<String, String> {
+        self.request(values).map(|request| format!("{request:?}"))
+    }
+
     fn repetition(&self) -> Repetition {
         if self.method.text().eq_ignore_ascii_case("GET") { Repetition::Unasked } else { Repetition::Asked }
     }

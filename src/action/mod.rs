@@ -48,6 +48,14 @@ pub trait Kind {
         None
     }
 
+    /// Everything that makes it the same as another with these values.
+    ///
+    /// # Errors
+    /// What cannot be worked out.
+    fn identity(&self, values: &Values) -> Result<String, String> {
+        self.describe(values)
+    }
+
     /// The variable that it gives.
     fn gives(&self) -> Option<&str> {
         None

@@ -35,7 +35,10 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let runbook =
         runbook.ok_or_else(|| Trouble::new(Exit::AuditFailed, format!("the runbook of run {id} cannot be read")))?;
     let _lock = session.lock(&id)?;
-    let engine = session.engine(selected.paths.clone(), runbook)?;
+    let engine = session.engine(selected.paths.clone(), runbook.clone()).or_else(|trouble| {
+        super::rollback::say(&format!("{}; that the run is over is recorded beside it", trouble.message));
+        session.engine_without_journal(selected.paths.clone(), runbook, &selected.contents.records)
+    })?;
     let aborted = block_on(engine.give_up(&arguments.reason))?.map_err(|stop| trouble(&engine, stop))?;
     if aborted == Aborted::Instead {
         return drive(engine);

@@ -64,8 +64,8 @@ impl Session {
         }
     }
 
-    fn author(&self, id: &str) -> Author {
-        Author { run: id.to_owned(), by: self.by.clone(), host: self.host.clone() }
+    fn author(&self, id: &str, masker: &Masker) -> Author {
+        Author { run: id.to_owned(), by: masker.text(&self.by), host: self.host.clone() }
     }
 
     /// The names of the secrets, and what takes their values out.
@@ -79,12 +79,13 @@ impl Session {
 
     /// The engine over the run at `paths`, whose journal is good.
     pub(super) fn engine(&self, paths: RunPaths, runbook: Runbook) -> Result<Engine, Trouble> {
-        let opened = Journal::open(&paths.journal, self.author(&paths.id));
+        let (_, masker) = self.masker(&runbook)?;
+        let author = self.author(&paths.id, &masker);
+        let opened = Journal::open(&paths.journal, author.clone());
         let (journal, records) = opened.map_err(|error| Trouble::new(Exit::AuditFailed, whole(&error)))?;
         let run = folded(&runbook, &records);
         let console = self.console(&run)?;
-        let (_, masker) = self.masker(&runbook)?;
-        let book = Book::new(journal, run, self.author(&paths.id), Rc::new(SystemClock), masker);
+        let book = Book::new(journal, run, author, Rc::new(SystemClock), masker);
         self.assemble(book, runbook, console, paths)
     }
 
@@ -98,8 +99,9 @@ impl Session {
         let run = folded(&runbook, records);
         let console = self.console(&run)?;
         let (_, masker) = self.masker(&runbook)?;
-        let aside = paths.dir.join("journal.aside.jsonl");
-        let book = Book::without_journal(run, self.author(&paths.id), Rc::new(SystemClock), masker, &aside);
+        let aside = paths.dir.join(crate::engine::ASIDE);
+        let author = self.author(&paths.id, &masker);
+        let book = Book::without_journal(run, author, Rc::new(SystemClock), masker, &aside);
         self.assemble(book, runbook, console, paths)
     }
 
@@ -148,7 +150,8 @@ pub(super) fn drive(engine: Engine) -> Result<Exit, Trouble> {
         let next = "`hotfix resume` goes on from where the log ends, `hotfix rollback` takes production back";
         Trouble::new(Exit::Error, format!("{}\n{next}", whole(error.as_ref())))
     })?;
-    last_words(&engine, &ending)?;
+    // Where nobody can be told, the exit code still says it.
+    let _ = last_words(&engine, &ending);
     Ok(exit_of(&ending))
 }
 

@@ -8,13 +8,13 @@ use clap::Args;
 
 use super::console::Look;
 use super::drive::{Session, block_on, drive, trouble};
-use super::select::{Otherwise, Selected, driver, select};
+use super::select::{Otherwise, Selected, select, touched};
 use super::{Exit, Trouble, blind, whole};
 use crate::clock::pause;
-use crate::engine::Retreat;
-use crate::journal::{Author, Journal};
+use crate::engine::{Engine, Retreat};
+use crate::event::Event;
 use crate::run::Phase;
-use crate::runbook::{BUILTIN_EN, Source, load};
+use crate::runbook::Runbook;
 use crate::store::{DriverLock, Holder, Life, StoreError};
 
 /// How long another process is given to let go by itself.
@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The run; by default the active one, else the latest
+    /// The run; by default the active one, else the latest that touched production
     run: Option<String>,
     /// The version to go back to; by default the tag that was to be fixed
     #[arg(long, value_name = "TAG")]
@@ -42,62 +42,143 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let session = Session::open(look, arguments.answers.clone())?;
-    let selected = match select(&session.store, arguments.run.as_deref(), Otherwise::Latest) {
+    let selected = match selected(&session, arguments.run.as_deref()) {
         Ok(selected) => selected,
         Err(nothing) if nothing.exit == Exit::Nothing && arguments.run.is_none() => {
-            return blind::rollback(arguments, &session, look, &nothing);
+            return blind::rollback(arguments, &session, None, &nothing);
         }
         Err(other) => return Err(other),
     };
-    if let Some(damage) = selected.damage.clone() {
-        return broken(&selected, arguments, &session, &damage);
-    }
     let id = selected.paths.id.clone();
-    let elsewhere = driver(&session.store, &session.host, &id);
-    match (selected.phase(), &elsewhere) {
-        (Phase::Declined | Phase::Unborn, _) => {
-            return Err(Trouble::new(
-                Exit::Nothing,
-                format!("run {id} ended before anything began: there is nothing to roll back"),
-            ));
-        }
-        (_, Some((holder, Life::Elsewhere))) => return Err(on_another_host(&id, holder)),
-        (Phase::Back, Some((holder, Life::Alive))) => return Err(already(&id, holder)),
-        _ => {}
+    if matches!(selected.phase(), Phase::Declined) {
+        let message = format!("run {id} ended before anything began: there is nothing to roll back");
+        return Err(Trouble::new(Exit::Nothing, message));
     }
-    let Some(runbook) = selected.runbook() else {
-        return broken(&selected, arguments, &session, "the run's runbook cannot be read");
+    let runbook = selected.runbook();
+    let over = !matches!(selected.phase(), Phase::Forward | Phase::Back);
+    let untouched = runbook.as_ref().is_some_and(|runbook| !selected.run(Some(runbook)).touched_production());
+    if over && untouched && selected.damage.is_none() && arguments.to.is_some() && arguments.run.is_none() {
+        let nothing = Trouble::new(Exit::Nothing, "no run here has touched production");
+        return blind::rollback(arguments, &session, None, &nothing);
+    }
+    let (Some(runbook), None) = (runbook, selected.damage.clone()) else {
+        let damage = selected.damage.clone().unwrap_or_else(|| "the run's runbook cannot be read".to_owned());
+        return broken(&selected, arguments, &session, &damage);
     };
-    if journal_is_stuck(&selected)
-        && let Some(holder) = session.store.holder()
-    {
-        kill(&session, &holder)?;
+    let lock = held(&session, &id)?;
+    back(&selected, runbook, arguments, (&session, lock))
+}
+
+/// The run that is named or active; else the latest that touched production, and has not been brought back since.
+fn selected(session: &Session, named: Option<&str>) -> Result<Selected, Trouble> {
+    let latest = select(&session.store, named, Otherwise::Latest)?;
+    if named.is_some() || matches!(latest.phase(), Phase::Forward | Phase::Back) || latest.damage.is_some() {
+        return Ok(latest);
     }
-    let engine = session.engine(selected.paths.clone(), runbook)?;
-    if engine.is_going_back() {
-        let _lock = session.lock(&id)?;
-        block_on(engine.resume())?.map_err(|stop| trouble(&engine, stop))?;
-        return drive(engine);
+    let runs = super::select::runs(&session.store)?.into_iter().rev().map(Selected::open);
+    let in_production = |run: &Selected| {
+        run.phase() != Phase::RolledBack && run.runbook().is_some_and(|runbook| touched(run, &runbook))
+    };
+    Ok(runs.into_iter().find(in_production).unwrap_or(latest))
+}
+
+/// The driver's lock where nobody holds it; nothing where a process of this machine does.
+fn held(session: &Session, id: &str) -> Result<Option<DriverLock>, Trouble> {
+    let holder = match session.store.lock(&session.holder(id)) {
+        Ok(lock) => return Ok(Some(lock)),
+        Err(StoreError::Locked(holder)) => holder,
+        // That it cannot be written down is said when it is to be taken.
+        Err(_) => return Ok(None),
+    };
+    match holder {
+        Some(holder) if holder.run != id => {
+            let Holder { run, user, host, pid, .. } = holder;
+            let message = format!(
+                "run {run} is being driven by {user} on {host} (process {pid}); it comes first:\n  hotfix rollback {run}\n  or pause it there, and roll back {id} then"
+            );
+            Err(Trouble::new(Exit::Locked, message))
+        }
+        Some(holder) if holder.life(&session.host) == Life::Elsewhere => Err(on_another_host(id, &holder)),
+        _ => Ok(None),
     }
+}
+
+/// Asks, lets the log say it, takes over, and goes back.
+fn back(
+    selected: &Selected,
+    runbook: Runbook,
+    arguments: &Arguments,
+    (session, lock): (&Session, Option<DriverLock>),
+) -> Result<Exit, Trouble> {
+    let id = selected.paths.id.as_str();
     let retreat = Retreat { to: arguments.to.clone(), reason: arguments.reason.clone(), blind: false };
-    block_on(engine.propose(retreat))?.map_err(|stop| trouble(&engine, stop))?;
-    let _lock = lock_or_go_on(take_over(&session, &id))?;
+    // The question needs no journal: one that is stuck or cannot be written must not keep it from being asked.
+    let asking = session.engine_without_journal(selected.paths.clone(), runbook.clone(), &selected.contents.records)?;
+    let under_way = asking.going_back_to();
+    if let (Some(to), Some(lock)) = (&under_way, lock)
+        && arguments.to.as_ref().is_none_or(|wanted| wanted == to)
+    {
+        return go_on(selected, runbook, (session, lock), &retreat);
+    }
+    let consent = block_on(asking.consent(&retreat))?.map_err(|stop| trouble(&asking, stop))?;
+    drop(asking);
+    let mut lock = None;
+    let engine = if let Ok(engine) = session.engine(selected.paths.clone(), runbook.clone()) {
+        engine
+    } else {
+        // Whoever was stopped in the middle of an append lets go of the journal when it is gone.
+        lock = lock_or_go_on(take_over(session, id))?;
+        session.engine(selected.paths.clone(), runbook.clone()).or_else(|trouble| {
+            say(&format!("THE AUDIT LOG CANNOT BE USED: {}", trouble.message));
+            say("What is done is recorded beside it.");
+            session.engine_without_journal(selected.paths.clone(), runbook, &selected.contents.records)
+        })?
+    };
+    begin(&engine, consent, retreat)?;
+    let _lock = match lock {
+        Some(lock) => Some(lock),
+        None => lock_or_go_on(take_over(session, id))?,
+    };
     drive(engine)
 }
 
-/// Whether a process that was stopped in the middle of an append keeps everybody from writing.
-fn journal_is_stuck(selected: &Selected) -> bool {
-    let author = Author { run: selected.paths.id.clone(), by: String::new(), host: String::new() };
-    Journal::open(&selected.paths.journal, author).is_err_and(|error| error.is_stuck())
+fn begin(engine: &Engine, consent: Event, retreat: Retreat) -> Result<(), Trouble> {
+    engine.begin_rollback(consent, retreat).map_err(|stop| trouble(engine, stop))
+}
+
+/// Goes on with a rollback that was interrupted.
+fn go_on(
+    selected: &Selected,
+    runbook: Runbook,
+    (session, lock): (&Session, DriverLock),
+    retreat: &Retreat,
+) -> Result<Exit, Trouble> {
+    let engine = session.engine(selected.paths.clone(), runbook.clone()).or_else(|trouble| {
+        say(&format!("THE AUDIT LOG CANNOT BE USED: {}", trouble.message));
+        session.engine_without_journal(selected.paths.clone(), runbook, &selected.contents.records)
+    })?;
+    block_on(engine.resume())?.map_err(|stop| trouble(&engine, stop))?;
+    if let Some(reason) = &retreat.reason {
+        engine.note(reason).map_err(|stop| trouble(&engine, stop))?;
+    }
+    let ended = drive(engine);
+    drop(lock);
+    ended
+}
+
+/// Says something, where there is anybody to hear it.
+pub(super) fn say(line: &str) {
+    // A rollback goes on where nobody can be told.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// A lock that cannot be written down is no reason to leave production broken; one that somebody holds is.
-fn lock_or_go_on(lock: Result<DriverLock, Trouble>) -> Result<Option<DriverLock>, Trouble> {
+pub(super) fn lock_or_go_on(lock: Result<DriverLock, Trouble>) -> Result<Option<DriverLock>, Trouble> {
     match lock {
         Ok(lock) => Ok(Some(lock)),
         Err(trouble) if trouble.exit == Exit::Locked => Err(trouble),
         Err(trouble) => {
-            writeln!(io::stderr(), "warning: {}; the rollback goes on without the lock", trouble.message)?;
+            say(&format!("warning: {}; the rollback goes on without the lock", trouble.message));
             Ok(None)
         }
     }
@@ -107,14 +188,6 @@ fn on_another_host(id: &str, holder: &Holder) -> Trouble {
     let Holder { pid, host, user, since, .. } = holder;
     let message = format!(
         "run {id} is driven by {user} on {host} (process {pid}) since {since}, which cannot be stopped from here. There:\n  hotfix rollback {id}"
-    );
-    Trouble::new(Exit::Locked, message)
-}
-
-fn already(id: &str, holder: &Holder) -> Trouble {
-    let Holder { pid, host, user, since, .. } = holder;
-    let message = format!(
-        "run {id} is being rolled back already, by {user} on {host} (process {pid}) since {since}.\n  watch:  hotfix log {id} --follow"
     );
     Trouble::new(Exit::Locked, message)
 }
@@ -135,8 +208,8 @@ fn take_over(session: &Session, id: &str) -> Result<DriverLock, Trouble> {
         }
         if waited >= GRACE && !killed {
             killed = true;
-            if let Some(holder) = holder {
-                kill(session, &holder)?;
+            if let Some(holder) = holder.filter(|holder| holder.run == id) {
+                kill(session, &holder);
             }
         }
         pause(POLL);
@@ -145,47 +218,37 @@ fn take_over(session: &Session, id: &str) -> Result<DriverLock, Trouble> {
 }
 
 /// Kills the process that holds the lock, if it is still the one that took it.
-fn kill(session: &Session, holder: &Holder) -> Result<(), Trouble> {
+fn kill(session: &Session, holder: &Holder) {
     if holder.life(&session.host) != Life::Alive {
-        return Ok(());
+        return;
     }
-    writeln!(io::stderr(), "Process {} of {} does not let go; it is killed.", holder.pid, holder.user)?;
+    say(&format!("Process {} of {} does not let go; it is killed.", holder.pid, holder.user));
     let pid = i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid {
         // It may end this moment by itself, which is as good.
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
-    Ok(())
 }
 
-/// The log is broken: goes by the runbook, and by as much of the log as is good.
+/// The log is broken: goes by the frozen runbook, and by as much of the log as is good.
 fn broken(selected: &Selected, arguments: &Arguments, session: &Session, damage: &str) -> Result<Exit, Trouble> {
-    let mut err = io::stderr().lock();
-    writeln!(err, "THE AUDIT LOG IS BROKEN: {damage}")?;
-    writeln!(err, "The rollback goes by the frozen runbook; what it does is recorded beside the broken log.")?;
-    let runbook = selected.runbook().map_or_else(
-        || {
-            let source = Source::Text { name: "builtin".to_owned(), text: BUILTIN_EN.to_owned() };
-            load(&source, BUILTIN_EN).map(|loaded| loaded.runbook).map_err(|problems| problems.to_string())
-        },
-        Ok,
-    );
-    let runbook = runbook.map_err(|why| Trouble::new(Exit::Invalid, why))?;
-    let records = &selected.contents.records;
-    if records.is_empty() {
-        drop(err);
-        let nothing =
-            Trouble::new(Exit::AuditFailed, "nothing of the log can be read: say where to go back to with --to TAG");
-        return blind::rollback(arguments, session, &session.look, &nothing);
-    }
+    say(&format!("THE AUDIT LOG IS BROKEN: {damage}"));
+    say("The rollback goes by the frozen runbook; what it does is recorded beside the broken log.");
+    // A record that the next one contradicts may be the one that was changed.
+    let contradicted = usize::from(damage.contains("is not the SHA-256 of the line before"));
+    let good = selected.contents.records.len().saturating_sub(contradicted);
+    let records = &selected.contents.records[..good];
+    let (Some(runbook), false) = (selected.runbook(), records.is_empty()) else {
+        let message = "nothing of the log can be read: say where to go back to with --to TAG";
+        let nothing = Trouble::new(Exit::AuditFailed, message);
+        return blind::rollback(arguments, session, selected.frozen(), &nothing);
+    };
     let engine = session.engine_without_journal(selected.paths.clone(), runbook, records)?;
-    writeln!(err, "The commands that take production back:")?;
-    for command in engine.commands_back() {
-        writeln!(err, "  {command}")?;
-    }
-    drop(err);
     let retreat = Retreat { to: arguments.to.clone(), reason: arguments.reason.clone(), blind: true };
-    block_on(engine.propose(retreat))?.map_err(|stop| trouble(&engine, stop))?;
+    say("The commands that take production back:");
+    engine.commands_back(&retreat).iter().for_each(|command| say(&format!("  {command}")));
+    let consent = block_on(engine.consent(&retreat))?.map_err(|stop| trouble(&engine, stop))?;
+    begin(&engine, consent, retreat)?;
     let _lock = lock_or_go_on(take_over(session, &selected.paths.id))?;
     drive(engine)
 }

@@ -48,7 +48,7 @@ pub(super) fn select(store: &Store, wanted: Option<&str>, otherwise: Otherwise) 
 /// The run that is under way, forward or back; the latest where there are several.
 pub(super) fn active(store: &Store) -> Result<Option<Selected>, Trouble> {
     let newest_first = runs(store)?.into_iter().rev().map(Selected::open);
-    let is_active = |run: &Selected| matches!(run.phase(), Phase::Forward | Phase::Back);
+    let is_active = |run: &Selected| matches!(run.phase(), Phase::Forward | Phase::Back) && !run.is_over_beside();
     Ok(newest_first.into_iter().find(is_active))
 }
 
@@ -62,6 +62,12 @@ pub(super) fn driver(store: &Store, host: &str, id: &str) -> Option<(Holder, Lif
     let holder = store.holder().filter(|holder| holder.run == id)?;
     let life = holder.life(host);
     (life != Life::Dead).then_some((holder, life))
+}
+
+/// Whether the run touched production, and has not brought it back since.
+pub(super) fn touched(selected: &Selected, runbook: &Runbook) -> bool {
+    let back = |record: &crate::event::Record| matches!(record.event, crate::event::Event::RunRolledBack { .. });
+    selected.run(Some(runbook)).touched_production() && !selected.contents.records.iter().any(back)
 }
 
 fn named(runs: &[RunPaths], wanted: &str) -> Result<Selected, Trouble> {
@@ -87,8 +93,30 @@ impl Selected {
     pub(super) fn open(paths: RunPaths) -> Self {
         let (contents, fault) = read_prefix(&paths.journal);
         let empty = || contents.records.is_empty().then(|| format!("{}: it holds no record", paths.journal.display()));
-        let damage = fault.map(|fault| whole(&fault)).or_else(empty);
+        let beside = aside(&paths);
+        let begun = || {
+            beside.exists().then(|| {
+                let path = beside.display();
+                format!("a rollback was begun that could not be written into the log; what could be stands in {path}")
+            })
+        };
+        let damage = fault.map(|fault| whole(&fault)).or_else(empty).or_else(begun);
         Self { paths, contents, damage }
+    }
+
+    /// Whether what was written beside a broken log says that the run is over.
+    fn is_over_beside(&self) -> bool {
+        let text = std::fs::read_to_string(aside(&self.paths)).unwrap_or_default();
+        ["run.aborted", "run.rolled_back", "run.finished"]
+            .iter()
+            .any(|name| text.contains(&format!("\"event\":\"{name}\"")))
+    }
+
+    /// The runbook that was frozen beside the log, where it can be read.
+    pub(super) fn frozen(&self) -> Option<crate::runbook::Loaded> {
+        let text = std::fs::read_to_string(&self.paths.runbook).ok()?;
+        let name = self.paths.runbook.display().to_string();
+        load(&Source::Text { name, text }, BUILTIN_EN).ok()
     }
 
     /// Which way it goes.
@@ -158,4 +186,9 @@ impl Selected {
             }
         }
     }
+}
+
+/// Where a rollback records what it does when it cannot write the log.
+pub(super) fn aside(paths: &RunPaths) -> std::path::PathBuf {
+    paths.dir.join(crate::engine::ASIDE)
 }

@@ -107,17 +107,18 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         warnings: warnings.clone(),
     };
     let author = (session.by.as_str(), session.host.as_str());
-    let begun = session.store.begin(&SystemClock, &target.issue, author, (&frozen, first));
+    let begun = session.store.begin(&SystemClock, &target.issue, author, (&frozen, vec![first]));
     let paths = begun.map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
     lock.tell(&session.holder(&paths.id)).map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
     let mut err = io::stderr().lock();
-    writeln!(
+    // The run has begun: that nobody hears of it must not end it.
+    let _ = writeln!(
         err,
         "Run {} begins: {} -> {} on {}.",
         paths.id, target.tag, prepared.identity.new_tag, prepared.identity.branch
-    )?;
+    );
     for warning in &warnings {
-        writeln!(err, "warning: {warning}")?;
+        let _ = writeln!(err, "warning: {warning}");
     }
     drop(err);
     drive(session.engine(paths, loaded.runbook)?)
@@ -273,6 +274,12 @@ fn new_tag(
 
 /// Whether the branch is there because an earlier run for the same issue was rolled back or given up.
 fn left_by_earlier(session: &Session, issue: &str, branch: &str) -> Result<bool, Trouble> {
+    let here = session.repository.find(Kind::Branch, branch).ok().flatten().is_some();
+    let tracked = session.repository.names(Kind::Branch).is_ok_and(|names| names.iter().any(|name| name == branch));
+    if !here && !tracked {
+        // Where it is only on the remote, the preflight says so.
+        return Ok(false);
+    }
     let text = |run: &Run, name: &str| run.vars().get(name).map(crate::vars::text_of);
     let runs = select::runs(&session.store)?.into_iter().map(select::Selected::open);
     Ok(runs.into_iter().any(|selected| {

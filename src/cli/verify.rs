@@ -30,5 +30,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
             .iter()
             .try_for_each(|seq| writeln!(out, "Warning: the clock went backwards before record {seq}."))
     })?;
+    if super::select::aside(&run.paths).exists() {
+        let message = "the log is unbroken but not whole: a rollback was begun that could not be written into it";
+        let path = super::select::aside(&run.paths);
+        return Err(Trouble::new(Exit::AuditFailed, format!("{message}; what could be stands in {}", path.display())));
+    }
     Ok(Exit::Success)
 }

@@ -5,133 +5,27 @@ use std::rc::Rc;
 
 use super::desk::StepDesk;
 use super::place::Origin;
+use super::retreat::{ROLLBACK, UndoText};
 use super::steps::WithAdded as _;
-use super::{Ending, Engine, Retreat};
+use super::{Ending, Engine};
 use crate::action::{Action, Asked, Context, Desk as _, Repetition, Settings, Stop};
 use crate::event::Event;
 use crate::git;
 use crate::operator::{Answer, Form, Outcome, Presence, Purpose, Show, Way};
-use crate::process::{self, Found, Progress};
-use crate::run::{Next, Phase, Reach, Run, Status, UndoStatus};
-use crate::runbook::{Body, Step, Trigger};
-
-/// The name under which the question of a rollback is asked and answered.
-const ROLLBACK: &str = "rollback";
+use crate::process::{self, Found};
+use crate::run::{Next, Run, UndoStatus};
+use crate::runbook::Step;
 
 impl Engine {
-    /// What a rollback would do, line by line.
-    #[must_use]
-    pub fn plan_lines(&self) -> Vec<String> {
-        let (mut lines, mut seen) = (Vec::new(), Vec::new());
-        for key in self.run(|run| run.undo_plan().into_iter().map(str::to_owned).collect::<Vec<_>>()) {
-            let Ok((_, Some(what))) = self.undo_text(&key) else { continue };
-            if !seen.contains(&what) {
-                lines.push(format!("undo {key}: {what}"));
-                seen.push(what);
-            }
-        }
-        if !self.run(Run::touched_production) {
-            lines.push("production has not been touched: nothing of it is run".to_owned());
-            return lines;
-        }
-        let own = self.runbook.stages.iter().find(|stage| stage.trigger == Some(Trigger::Rollback));
-        for step in own.map(|stage| stage.steps.as_slice()).unwrap_or_default() {
-            let Some(id) = own.map(|stage| &stage.id) else { continue };
-            let key = format!("{id}/{}", step.id);
-            let mut values = self.values(&key, 1);
-            values.set("direction", "back");
-            if step.when.as_ref().is_some_and(|when| when.holds(&values) == Ok(false)) {
-                continue;
-            }
-            let note = if step.affects.is_some() { " (only where no undo has done it)" } else { "" };
-            if let Body::Action(action) = &step.body
-                && let Ok(what) = action.kind().describe(&values)
-            {
-                lines.push(format!("then {key}: {}{note}", what.lines().next().unwrap_or_default()));
-            }
-        }
-        lines
-    }
-
-    /// The undo of the step `key`, as it would be run, or as nothing where it has none.
-    fn undo_text(&self, key: &str) -> Result<(&Step, Option<String>), Stop> {
-        let (_, step) = self.find(key)?;
-        let mut values = self.values(key, 1);
-        values.set("direction", "back");
-        let what = step.undo.as_ref().map(|undo| undo.kind().describe(&values)).transpose();
-        let what = what.map_err(|why| Stop::failed("template", why))?;
-        // What a shell would put in for the variables, so that the eye sees which version it is.
-        let shown = |what: String| {
-            let named = step.undo.as_ref().map(|undo| undo.kind().named(&values.for_script())).unwrap_or_default();
-            named.into_iter().fold(what, |text, (name, value)| {
-                text.replace(&format!("\"${name}\""), &value).replace(&format!("${name}"), &value)
-            })
-        };
-        Ok((step, what.map(shown)))
-    }
-
-    /// Turns the run back, from within: asks a person who sits there, once, with the whole plan.
-    pub(super) async fn retreat(self: &Rc<Self>, reason: Option<String>) -> Result<(), Stop> {
-        let retreat = Retreat { reason, ..Retreat::default() };
-        match self.operator.presence() {
-            Presence::Person => self.propose(retreat).await?,
-            Presence::File => self.turn_back(retreat)?,
-        }
-        self.stop_watches();
-        self.show_run();
-        self.stop_commands().await
-    }
-
-    /// Shows what a rollback would do, asks once, and begins it.
-    ///
-    /// # Errors
-    /// [`Stop`] where it is not wanted, or nobody answers.
-    pub async fn propose(&self, retreat: Retreat) -> Result<(), Stop> {
-        let to = retreat.to.clone().unwrap_or_else(|| self.var("tag"));
-        let plan = self.plan_lines();
-        self.show(Show::Warning(&format!("Rolling back to {to}:")));
-        plan.iter().for_each(|line| self.show(Show::Info(line)));
-        let prompt = format!("Take production back to {to}? Type {to} to begin.");
-        let asked = Asked { purpose: Purpose::Rollback, prompt, form: Form::Typed { expected: to } };
-        StepDesk::new(self, ROLLBACK, vec![Way::Pause]).ask(asked).await?;
-        self.turn_back(retreat)
-    }
-
-    fn turn_back(&self, retreat: Retreat) -> Result<(), Stop> {
-        let to = retreat.to.unwrap_or_else(|| self.var("tag"));
-        self.commit(Event::RollbackStarted { to, reason: retreat.reason, blind: retreat.blind })
-    }
-
-    /// Stops every command that still runs, and waits until it is gone.
-    pub(super) async fn stop_commands(&self) -> Result<(), Stop> {
-        let started = |run: &Run| -> Vec<(String, u32)> {
-            let started = run.steps().iter().filter(|(_, state)| state.status == Status::Started);
-            started.map(|(key, state)| (key.clone(), state.attempts)).collect()
-        };
-        for (key, attempt) in self.run(started) {
-            let status = self.files(&key, attempt).with_added(".status");
-            if !status.exists() {
-                continue;
-            }
-            let Ok(Found::Running(mut running)) = process::attach(&status, 0) else { continue };
-            self.show(Show::Info(&format!("stopping the command of {key}")));
-            running.stop(&format!("a rollback by {}", self.world.operator)).map_err(Stop::broken)?;
-            while let Progress::Output(_) = running.next().await.map_err(Stop::broken)? {}
-            let (reason, message) = ("stopped".to_owned(), "stopped for the rollback".to_owned());
-            self.commit(Event::StepFailed { step: key, attempt, reason, message, again: false })?;
-        }
-        Ok(())
-    }
-
     /// Undoes the step `key`.
     pub(super) async fn undo(&self, key: &str) -> Result<(), Stop> {
-        let (step, what) = match self.undo_text(key) {
+        let (step, what) = match self.undo_text(key, &self.var("rollback_to")) {
             Ok((step, Some(what))) => (step, what),
             Ok((_, None)) => return Ok(()),
             Err(Stop::Failed(failure)) => return self.undo_failed(key, failure.message),
             Err(stop) => return Err(stop),
         };
-        let before = self.run(|run| run.undone_by(&what).map(|(key, end)| (key.to_owned(), end)));
+        let before = self.run(|run| run.undone_by(&what.identity).map(|(key, end)| (key.to_owned(), end)));
         match before {
             Some((other, UndoStatus::Done)) => {
                 let event = Event::UndoDone { step: key.to_owned(), along_with: Some(other.clone()), by_hand: None };
@@ -145,14 +39,15 @@ impl Engine {
         self.begin_undo(key, step, what).await
     }
 
-    async fn begin_undo(&self, key: &str, step: &Step, what: String) -> Result<(), Stop> {
-        self.commit(Event::UndoStarted { step: key.to_owned(), what: what.clone() })?;
+    async fn begin_undo(&self, key: &str, step: &Step, what: UndoText) -> Result<(), Stop> {
+        let UndoText { what: text, identity } = what.clone();
+        self.commit(Event::UndoStarted { step: key.to_owned(), what: text, identity })?;
         self.show(Show::Step { key, title: &format!("Undo of {key}"), guide: None });
         self.carry_out(key, step, what).await
     }
 
     /// Performs the undo that has begun, and asks where it fails.
-    async fn carry_out(&self, key: &str, step: &Step, what: String) -> Result<(), Stop> {
+    async fn carry_out(&self, key: &str, step: &Step, what: UndoText) -> Result<(), Stop> {
         let Some(undo) = &step.undo else { return Ok(()) };
         let message = match self.perform_undo(key, step, undo).await {
             Ok(by_hand) => return self.undone(key, by_hand),
@@ -165,7 +60,7 @@ impl Engine {
         self.ask_undo(key, step, (what, message)).await
     }
 
-    async fn ask_undo(&self, key: &str, step: &Step, (what, message): (String, String)) -> Result<(), Stop> {
+    async fn ask_undo(&self, key: &str, step: &Step, (what, message): (UndoText, String)) -> Result<(), Stop> {
         let ways = vec![Way::Retry, Way::Done, Way::Leave, Way::Pause];
         let prompt = format!("The undo of {key} failed: {message}");
         let desk = StepDesk::new(self, key, Vec::new()).of_undo().with_output(self.undo_files(key).with_added(".log"));
@@ -180,7 +75,8 @@ impl Engine {
     }
 
     async fn perform_undo(&self, key: &str, step: &Step, undo: &Action) -> Result<Option<String>, Stop> {
-        let values = self.values(key, self.run(|run| run.undo(key).attempts));
+        let mut values = self.values_back(key, &self.var("rollback_to"));
+        values.set("attempt", self.run(|run| run.undo(key).attempts));
         let settings = Settings { capture: std::collections::BTreeMap::new(), ..Self::settings(step, &values)? };
         let place = self.place((step, undo.kind()), self.undo_files(key), Origin::Release, &values)?;
         let desk = StepDesk::new(self, key, vec![Way::Done, Way::Pause]).of_undo().with_output(place.file(".log"));
@@ -207,7 +103,7 @@ impl Engine {
 
     /// An undo began, and nobody saw its end.
     pub(super) async fn undo_unknown(&self, key: &str) -> Result<(), Stop> {
-        let (step, Some(what)) = self.undo_text(key)? else { return Ok(()) };
+        let (step, Some(what)) = self.undo_text(key, &self.var("rollback_to"))? else { return Ok(()) };
         let Some(undo) = &step.undo else { return Ok(()) };
         let status = self.undo_files(key).with_added(".status");
         let found = status.exists().then(|| process::attach(&status, 0)).transpose().map_err(Stop::broken)?;
@@ -258,8 +154,9 @@ impl Engine {
     /// What of the rollback was left, with what would do it.
     pub(super) fn left(&self) -> Vec<String> {
         let left = self.run(|run| run.left().into_iter().map(str::to_owned).collect::<Vec<_>>());
-        let line = |key: String| match self.undo_text(&key) {
-            Ok((_, Some(what))) => format!("{key}: {what}"),
+        let to = self.var("rollback_to");
+        let line = |key: String| match self.undo_text(&key, &to) {
+            Ok((_, Some(UndoText { what, .. }))) => format!("{key}: {what}"),
             _ => key,
         };
         left.into_iter().map(line).collect()
@@ -270,6 +167,10 @@ impl Engine {
     pub fn left_behind(&self) -> Vec<String> {
         let repository = &self.world.repository;
         let (tag, branch, remote) = (self.var("new_tag"), self.var("branch"), self.var("remote"));
+        if tag == self.var("tag") {
+            // Nothing was released: the only tag is the one to go back to.
+            return Vec::new();
+        }
         let remote_refs = repository.remote_refs(&remote).unwrap_or_default();
         let there = |kind: git::Kind, name: &str| remote_refs.iter().any(|other| other.name == kind.full(name));
         let mut lines = Vec::new();
@@ -293,30 +194,5 @@ impl Engine {
             lines.push(format!("left: {main} has the fix; `git revert -m 1` of its merge would take it out"));
         }
         lines
-    }
-
-    /// The commands that bring production back, as the runbook has them: what a person needs where the log is lost.
-    #[must_use]
-    pub fn commands_back(&self) -> Vec<String> {
-        let mut commands = Vec::new();
-        for stage in &self.runbook.stages {
-            for step in &stage.steps {
-                let key = format!("{}/{}", stage.id, step.id);
-                let production =
-                    self.run(|run| run.outline().step(&key).map(|step| step.reach)) == Some(Reach::Production);
-                if let (true, Ok((_, Some(what)))) = (production, self.undo_text(&key))
-                    && !commands.contains(&what)
-                {
-                    commands.push(what);
-                }
-            }
-        }
-        commands
-    }
-
-    /// Whether production is being taken back.
-    #[must_use]
-    pub fn is_going_back(&self) -> bool {
-        self.phase() == Phase::Back
     }
 }

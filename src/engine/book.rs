@@ -1,9 +1,10 @@
 //! The run and its journal, held together: what is committed is in both.
 
-use std::fs::{File, OpenOptions};
+use std::collections::VecDeque;
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -30,12 +31,20 @@ pub struct Book {
 
 enum Pen {
     Journal(Journal),
-    /// The journal is broken.
-    Aside {
-        file: Option<File>,
-        next: u64,
-        prev: String,
-    },
+    /// The journal cannot be used, or not for now.
+    Aside(Box<Aside>),
+}
+
+/// What is kept while the journal cannot be written.
+struct Aside {
+    /// The file that has the records meanwhile, as well as it can.
+    path: PathBuf,
+    /// The journal, where it may take them later.
+    journal: Option<Journal>,
+    /// What it is to take.
+    pending: VecDeque<Event>,
+    next: u64,
+    prev: String,
 }
 
 /// Why something was not committed.
@@ -62,7 +71,7 @@ impl Book {
     /// A book whose journal cannot be used. Records go to the file at `aside`, if that can be written.
     #[must_use]
     pub fn without_journal(run: Run, author: Author, clock: Rc<dyn Clock>, masker: Masker, aside: &Path) -> Self {
-        Self { pen: Pen::beside(aside), run, clock, masker, author }
+        Self { pen: Pen::beside(aside, None), run, clock, masker, author }
     }
 
     /// The run.
@@ -88,7 +97,7 @@ impl Book {
     pub fn anchor(&self) -> Option<(u64, String)> {
         match &self.pen {
             Pen::Journal(journal) => journal.anchor().map(|(seq, head)| (seq, head.to_owned())),
-            Pen::Aside { next, prev, .. } => next.checked_sub(1).map(|seq| (seq, prev.clone())),
+            Pen::Aside(aside) => aside.next.checked_sub(1).map(|seq| (seq, aside.prev.clone())),
         }
     }
 
@@ -104,7 +113,7 @@ impl Book {
         let Self { pen, run, clock, .. } = self;
         let journal = match pen {
             Pen::Journal(journal) => journal,
-            Pen::Aside { .. } => return self.write_aside(event),
+            Pen::Aside(_) => return self.write_aside(event),
         };
         let written = journal.append(clock.as_ref(), event.clone(), |news, event| {
             for record in news {
@@ -124,13 +133,9 @@ impl Book {
             }
             Ok(Err(refused)) => Err(refused),
             Err(_) if on_the_way_back => {
-                let mut pen = Pen::beside(aside);
-                if let Pen::Aside { next, prev, .. } = &mut pen
-                    && let Some((seq, head)) = journal.anchor()
-                {
-                    (*next, *prev) = (seq + 1, head.to_owned());
+                if let Pen::Journal(journal) = std::mem::replace(&mut self.pen, Pen::beside(aside, None)) {
+                    self.pen = Pen::beside(aside, Some(journal));
                 }
-                self.pen = pen;
                 self.write_aside(event)
             }
             Err(error) => Err(error.into()),
@@ -153,29 +158,55 @@ impl Book {
         }
     }
 
+    /// Keeps the event until the journal takes it, and writes it beside meanwhile. Best effort: this is the file beside the one
+    /// that broke.
     fn write_aside(&mut self, event: Event) -> Result<Vec<Record>, CommitError> {
         self.run.may(&event)?;
         let Author { run, by, host } = self.author.clone();
-        let Pen::Aside { file, next, prev } = &mut self.pen else { return Ok(Vec::new()) };
-        let record = Record { seq: *next, at: self.clock.now(), run, by, host, event, prev: prev.clone() };
-        if let Ok(line) = record.line() {
-            *prev = sha256(line.as_bytes());
-            // Best effort: this is the file beside the one that broke.
-            let written = file.as_mut().map(|file| writeln!(file, "{line}").and_then(|()| file.sync_data()));
-            if !matches!(written, Some(Ok(()))) {
-                *file = None;
-            }
-        }
-        *next += 1;
+        let Pen::Aside(aside) = &mut self.pen else { return Ok(Vec::new()) };
+        let (seq, at, prev) = (aside.next, self.clock.now(), aside.prev.clone());
+        let record = Record { seq, at, run, by, host, event: event.clone(), prev };
         self.run.apply(&record);
+        aside.pending.push_back(event);
+        if aside.catch_up(self.clock.as_ref()) {
+            // What stands beside stands in the journal as well.
+            let _ = std::fs::remove_file(&aside.path);
+            if let Some(journal) = aside.journal.take() {
+                self.pen = Pen::Journal(journal);
+            }
+            return Ok(Vec::new());
+        }
+        if let Ok(line) = record.line() {
+            aside.prev = sha256(line.as_bytes());
+            let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&aside.path);
+            let _ = file.and_then(|mut file| writeln!(file, "{line}").and_then(|()| file.sync_data()));
+        }
+        aside.next += 1;
         Ok(Vec::new())
     }
 }
 
+impl Aside {
+    /// Has the journal take what is pending. Whether it has it all.
+    fn catch_up(&mut self, clock: &dyn Clock) -> bool {
+        let Some(journal) = &mut self.journal else { return false };
+        while let Some(event) = self.pending.front() {
+            let may = |_: &[Record], _: &Event| Ok::<(), std::convert::Infallible>(());
+            if !matches!(journal.append(clock, event.clone(), may), Ok(Ok(_))) {
+                return false;
+            }
+            self.pending.pop_front();
+        }
+        true
+    }
+}
+
 impl Pen {
-    fn beside(path: &Path) -> Self {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok();
-        Self::Aside { file, next: 0, prev: GENESIS.to_owned() }
+    fn beside(path: &Path, journal: Option<Journal>) -> Self {
+        let anchor =
+            journal.as_ref().and_then(|journal| journal.anchor().map(|(seq, head)| (seq + 1, head.to_owned())));
+        let (next, prev) = anchor.unwrap_or((0, GENESIS.to_owned()));
+        Self::Aside(Box::new(Aside { path: path.to_owned(), journal, pending: VecDeque::new(), next, prev }))
     }
 }
 

@@ -236,7 +236,7 @@ impl Desk for StepDesk<'_> {
 
 impl Engine {
     fn masked_plan(&self) -> Vec<String> {
-        self.plan_lines().iter().map(|line| self.world.masker.text(line)).collect()
+        self.plan_lines(&super::Retreat::default()).iter().map(|line| self.world.masker.text(line)).collect()
     }
 
     /// Shows something, with every secret taken out of it. What a command printed was masked before.

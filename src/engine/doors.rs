@@ -77,20 +77,33 @@ impl Engine {
     pub async fn give_up(&self, reason: &str) -> Result<Aborted, Stop> {
         if self.run(Run::touched_production) && self.phase() != Phase::RolledBack {
             self.show(Show::Warning("Production was touched by this run, and stays as it is when the run is aborted."));
-            self.plan_lines().iter().for_each(|line| self.show(Show::Info(&format!("hotfix rollback: {line}"))));
+            self.plan_lines(&Retreat::default())
+                .iter()
+                .for_each(|line| self.show(Show::Info(&format!("hotfix rollback: {line}"))));
             let expected = self.var("new_tag");
             let prompt = format!("Type {expected} to abort without a rollback (the menu offers the rollback).");
             let asked = Asked { purpose: Purpose::Rollback, prompt, form: Form::Typed { expected } };
             match StepDesk::new(self, ABORT, vec![Way::Rollback, Way::Pause]).ask(asked).await {
                 Err(Stop::Way { way: Way::Rollback, .. }) => {
-                    self.propose(Retreat { reason: Some(reason.to_owned()), ..Retreat::default() }).await?;
+                    let retreat = Retreat { reason: Some(reason.to_owned()), ..Retreat::default() };
+                    let consent = self.consent(&retreat).await?;
+                    self.begin_rollback(consent, retreat)?;
                     return Ok(Aborted::Instead);
                 }
                 answer => answer?,
             };
         }
+        self.stop_commands().await?;
         self.abort(reason)?;
         Ok(Aborted::Over)
+    }
+
+    /// Adds a line to the log.
+    ///
+    /// # Errors
+    /// [`Stop`] where it cannot be written down.
+    pub fn note(&self, text: &str) -> Result<(), Stop> {
+        self.commit(Event::NoteAdded { text: text.to_owned() })
     }
 
     /// Ends the run.

@@ -10,6 +10,7 @@ mod decide;
 mod desk;
 mod doors;
 mod place;
+mod retreat;
 mod steps;
 mod trouble;
 mod values;
@@ -31,6 +32,9 @@ use crate::operator::{Course, Operator, Screen, Show, Signal};
 use crate::run::{Next, Phase, Run};
 use crate::runbook::{Body, Runbook, Stage, Step};
 use crate::store::RunPaths;
+
+/// The file in a run's directory that a rollback is recorded in where the journal cannot be written.
+pub const ASIDE: &str = "journal.aside.jsonl";
 
 /// Everything that drives one run.
 pub struct Engine {
@@ -214,7 +218,7 @@ impl Engine {
 
     /// Writes `event` down, if it may follow, and takes in what others have written.
     fn commit(&self, event: Event) -> Result<(), Stop> {
-        let aside = self.paths.dir.join("journal.aside.jsonl");
+        let aside = self.paths.dir.join(ASIDE);
         let (sound, result) = {
             let mut book = self.book.borrow_mut();
             let sound = book.is_sound();

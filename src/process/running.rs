@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
@@ -145,7 +146,15 @@ impl Running {
         let draft = status::beside(&path, ".draft");
         let written = File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft);
         let written = written.and_then(|file| file.write_all_at(who.as_bytes(), 0));
-        written.and_then(|()| std::fs::rename(&draft, &path)).map_err(failed("write", &path))
+        let written = written.and_then(|()| std::fs::rename(&draft, &path)).map_err(failed("write", &path));
+        // On a full disk the wish goes by signal: the supervisor holds its lock, so the process of that id is it.
+        let pid = self.said.pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        match (written, pid) {
+            (Err(error), Some(pid)) if status::life(&self.lock).is_ok_and(|life| life == Life::Alive) => {
+                kill_process(pid, Signal::TERM).map_err(|_| error)
+            }
+            (written, _) => written,
+        }
     }
 
     /// How many bytes of output were given so far, from its beginning.

@@ -25,6 +25,8 @@ pub(super) enum Line {
 /// Everything a status file says.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Status {
+    /// The supervisor.
+    pub(super) pid: Option<u32>,
     /// When the job was accepted.
     pub(super) started: Option<Timestamp>,
     /// Where its output is.
@@ -76,7 +78,8 @@ pub(super) fn read(path: &Path) -> Result<Status, Error> {
     for line in text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
         let line = serde_json::from_slice(line);
         match line.map_err(|source| Error::Unreadable { what: path.display().to_string(), source })? {
-            Line::Accepted { pid: _, started, output } => {
+            Line::Accepted { pid, started, output } => {
+                status.pid = Some(pid);
                 status.started = Some(Timestamp::from_millis(started));
                 status.output = output;
             }

@@ -49,7 +49,7 @@ fn of_run(record: &Record, who: &str) -> Option<String> {
             }
             with(text, reason.as_ref())
         }
-        Event::UndoStarted { step, what } => format!("undo of {step} started: {what}"),
+        Event::UndoStarted { step, what, .. } => format!("undo of {step} started: {what}"),
         Event::UndoDone { step, along_with: Some(other), .. } => format!("undo of {step} done along with {other}"),
         Event::UndoDone { step, by_hand: Some(note), .. } => format!("undo of {step} done by hand by {who}: {note}"),
         Event::UndoDone { step, .. } => format!("undo of {step} done"),

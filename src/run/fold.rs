@@ -1,6 +1,6 @@
 //! How a record changes the run.
 
-use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, UndoStatus, plain};
+use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoStatus, plain};
 use crate::event::{Event, Record};
 use crate::operator::{Answer, Purpose, Way};
 
@@ -30,16 +30,18 @@ impl Run {
             }
             Event::RollbackStarted { to, blind, .. } => {
                 self.blind |= blind;
+                let again = self.phase == Phase::Back && self.rollback_to() == Some(to);
                 self.vars.insert("rollback_to".to_owned(), to.clone().into());
-                self.turn_back();
+                self.phase = Phase::Back;
+                if again { self.try_again_what_was_left() } else { self.turn_back() }
             }
             Event::EscalationDue { contact } => _ = self.escalated.insert(contact.clone()),
             Event::RunPaused { .. } => self.paused(),
-            Event::UndoStarted { step, what } => {
+            Event::UndoStarted { step, identity, .. } => {
                 self.set_undo(step, UndoStatus::Started);
                 if let Some(state) = self.undone.get_mut(step) {
                     state.attempts += 1;
-                    state.what.clone_from(what);
+                    state.identity.clone_from(identity);
                 }
             }
             Event::UndoDone { step, .. } => self.set_undo(step, UndoStatus::Done),
@@ -58,10 +60,12 @@ impl Run {
                 state.tries += 1;
                 state.began.get_or_insert(record.seq);
                 state.began_at = Some(record.at);
+                self.keep_vars(step);
             }
             Event::StepDone { step, set, .. } => {
                 self.end(step, Status::Done);
                 self.vars.extend(set.clone());
+                self.keep_vars(step);
             }
             Event::StepDoneByHand { step, .. } => {
                 self.end(step, Status::DoneByHand).began.get_or_insert(record.seq);
@@ -115,6 +119,14 @@ impl Run {
         state
     }
 
+    /// Keeps the variables for the undo of the step.
+    fn keep_vars(&mut self, step: &str) {
+        if self.outline.step(step).is_some_and(|outline| outline.undo == Undo::Given) {
+            let vars = self.vars.clone();
+            self.steps.entry(step.to_owned()).or_default().vars = vars;
+        }
+    }
+
     fn set_stage(&mut self, stage: &str, status: StageStatus) {
         self.stages.insert(stage.to_owned(), status);
     }
@@ -160,10 +172,10 @@ impl Run {
         }
     }
 
-    /// Forward is closed: the rollback's stage and those behind it begin afresh, and so does every undo that was left.
+    /// Forward is closed: the rollback's stage and those behind it begin afresh, and so does every undo, because production may
+    /// have been deployed to since an earlier rollback.
     fn turn_back(&mut self) {
-        self.phase = Phase::Back;
-        self.forget_failed_undos();
+        self.undone.values_mut().for_each(|state| state.status = None);
         for stage in &self.outline.stages[self.trigger_at().unwrap_or(self.outline.stages.len())..] {
             self.stages.remove(&stage.id);
             let inside = format!("{}/", stage.id);

@@ -15,6 +15,7 @@ use crate::operator::Answer;
 mod fold;
 mod legality;
 mod outline;
+mod undo;
 
 pub use fold::PRODUCTION;
 pub use legality::Illegal;
@@ -60,6 +61,8 @@ pub struct StepState {
     /// The questions of the step itself that were answered since it last ended, with the answers. A step that was cut off
     /// does not ask them again.
     pub given: Vec<(String, Answer)>,
+    /// The variables as they were when it last began, with what it gave: its undo sees these. Kept only where there is an undo.
+    pub vars: BTreeMap<String, Value>,
     pending: usize,
 }
 
@@ -107,8 +110,8 @@ pub enum UndoStatus {
 pub struct UndoState {
     /// Where it stands; `None` where it is still to be done.
     pub status: Option<UndoStatus>,
-    /// The exact command, the last time.
-    pub what: String,
+    /// What makes it the same as another, the last time.
+    pub identity: String,
     /// How often it has begun.
     pub attempts: u32,
 }
@@ -208,19 +211,6 @@ impl Run {
         &self.steps
     }
 
-    /// Where the undo of the step `key` stands.
-    #[must_use]
-    pub fn undo(&self, key: &str) -> UndoState {
-        self.undone.get(key).cloned().unwrap_or_default()
-    }
-
-    /// The step whose undo was the command `what` and has come to an end, with that end.
-    #[must_use]
-    pub fn undone_by(&self, what: &str) -> Option<(&str, UndoStatus)> {
-        let ended = |state: &UndoState| state.status.filter(|status| *status != UndoStatus::Started);
-        self.undone.iter().find_map(|(key, state)| Some((key.as_str(), ended(state).filter(|_| state.what == what)?)))
-    }
-
     /// The stage that is open.
     #[must_use]
     pub fn open_stage(&self) -> Option<String> {
@@ -257,37 +247,6 @@ impl Run {
         self.steps.iter().map(|(key, state)| (key.clone(), state.answers)).collect()
     }
 
-    /// Whether a step that affects production has begun, or may have.
-    #[must_use]
-    pub fn touched_production(&self) -> bool {
-        self.blind || self.began_steps().any(|(_, step, _)| step.reach == Reach::Production)
-    }
-
-    /// Whether the undos have restored production.
-    #[must_use]
-    pub fn restored(&self) -> bool {
-        let production = self.began_steps().filter(|(_, step, _)| step.reach == Reach::Production);
-        let mut ends = production.filter_map(|(key, ..)| self.undone.get(key)?.status).peekable();
-        ends.peek().is_some() && ends.all(|end| end == UndoStatus::Done)
-    }
-
-    /// The steps whose undo failed and was left, and those of the rollback's own stage.
-    #[must_use]
-    pub fn left(&self) -> Vec<&str> {
-        let failed = self.failed_undos();
-        let left = self.steps.iter().filter(|(_, state)| state.status == Status::Left).map(|(key, _)| key);
-        failed.chain(left.map(String::as_str)).collect()
-    }
-
-    /// What a rollback would undo, in its order: steps that began and have an undo, those that affect production first, the
-    /// last begun first. A step that failed or was cut off counts: its effect is unknown.
-    #[must_use]
-    pub fn undo_plan(&self) -> Vec<&str> {
-        let mut plan: Vec<_> = self.began_steps().filter(|(_, step, _)| step.undo == Undo::Given).collect();
-        plan.sort_by_key(|(_, step, seq)| (step.reach != Reach::Production, std::cmp::Reverse(*seq)));
-        plan.into_iter().map(|(key, ..)| key).collect()
-    }
-
     /// What comes next.
     #[must_use]
     pub fn next(&self) -> Next {
@@ -317,19 +276,6 @@ impl Run {
     fn walk_trigger(&self) -> Option<Next> {
         let at = self.trigger_at().filter(|_| self.touched_production())?;
         self.walk(&self.outline.stages[at..=at])
-    }
-
-    /// Production is back where the rollback's own stage says so, or else where no undo of production failed.
-    fn end_of_rollback(&self) -> Next {
-        let not_validated = self.steps.values().any(|state| state.status == Status::Left);
-        let production = |key: &str| self.outline.step(key).is_some_and(|step| step.reach == Reach::Production);
-        let not_restored = self.trigger_at().is_none() && self.failed_undos().any(production);
-        if not_validated || not_restored { Next::Incomplete } else { Next::RolledBack }
-    }
-
-    fn failed_undos(&self) -> impl Iterator<Item = &str> {
-        let failed = self.undone.iter().filter(|(_, state)| state.status == Some(UndoStatus::Failed));
-        failed.map(|(key, _)| key.as_str())
     }
 
     fn walk(&self, stages: &[StageOutline]) -> Option<Next> {
@@ -373,16 +319,6 @@ impl Run {
             Phase::Back | Phase::RolledBack => step.course != Courses::Forward,
             _ => step.course != Courses::Back,
         }
-    }
-
-    /// The steps before the rollback's own stage that have begun, with the `seq` at which they first did.
-    fn began_steps(&self) -> impl Iterator<Item = (&str, &StepOutline, u64)> {
-        let own = self.trigger_at().map(|at| format!("{}/", self.outline.stages[at].id));
-        let outside = move |key: &str| own.as_ref().is_none_or(|own| !key.starts_with(own.as_str()));
-        self.steps.iter().filter_map(move |(key, state)| {
-            let began = state.began.filter(|_| outside(key))?;
-            Some((key.as_str(), self.outline.step(key)?, began))
-        })
     }
 
     fn trigger_at(&self) -> Option<usize> {

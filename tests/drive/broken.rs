@@ -59,6 +59,11 @@ fn a_disk_on_which_nothing_can_be_written_blocks_no_rollback() {
     }
     assert_eq!(world.production(), "v1.2.3");
     assert_eq!(std::fs::read(world.journal()).unwrap(), before, "what was acknowledged is as it was");
+    // There is room again: the log does not know, and forward is closed all the same.
+    let calls = world.scripts();
+    ends(&world.hotfix(&["resume", "--answers", &answers]), 12);
+    assert_eq!(world.scripts(), calls);
+    ends(&world.hotfix(&["abort", "--reason", "taken back", "--answers", &world.answers("abort: v1.2.4\n")]), 0);
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn rollback() -> Event {
 }
 
 fn undo(step: &str) -> Event {
-    Event::UndoStarted { step: step.into(), what: "./deploy.sh".into() }
+    Event::UndoStarted { step: step.into(), what: "./deploy.sh".into(), identity: String::new() }
 }
 
 fn undone(step: &str) -> Event {

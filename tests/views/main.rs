@@ -66,7 +66,7 @@ impl Repo {
         let (environment, warnings) = Default::default();
         let first = Event::RunStarted { program: "0".into(), runbook: RUNBOOK.into(), vars, environment, warnings };
         let clock = FakeClock::at(Timestamp::from_millis(1_763_870_220_000 + at * 1000));
-        let run = self.store().begin(&clock, issue, ("ada", "db1"), (RUNBOOK, first)).unwrap();
+        let run = self.store().begin(&clock, issue, ("ada", "db1"), (RUNBOOK, vec![first])).unwrap();
         for event in events {
             append(&run, event);
         }

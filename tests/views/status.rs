@@ -100,8 +100,11 @@ fn a_driver_is_shown_while_its_process_lives_and_a_reused_id_is_not_taken_for_it
     let (shown, commands) = driver(&holder);
     assert_eq!((&shown["pid"], &shown["alive"]), (&json!(std::process::id()), &json!(true)));
     assert_eq!(commands, json!(["hotfix rollback"]));
+    let lock = repo.store().lock(&holder).unwrap();
     has(&repo.hotfix(&["status"]).1, &["Driven by   ada on"]);
     has(&repo.hotfix(&["list"]).1, &["driven by ada on"]);
+    drop(lock);
+    has(&repo.hotfix(&["status"]).1, &["Driven by   nobody"]);
     let reused = Holder { started: holder.started + 1, ..holder.clone() };
     assert_eq!(driver(&reused).0, Value::Null);
     let old: Holder = serde_json::from_value({
