@@ -84,7 +84,11 @@ impl Rehearsal<'_> {
             && self.answers.is_none()
             && self.is_open()
         {
-            end = match self.ask(signals).await? {
+            end = match self.ask(exit, signals).await? {
+                Wish::Again => {
+                    writeln!(io::stderr(), "Choose `end the drill` to end it; its sandbox goes with it.")?;
+                    End::Over(exit)
+                }
                 Wish::Run(command) => self.child(&command, signals).await?,
                 Wish::Note(text) => {
                     self.child(&["note".to_owned(), text], signals).await?;
@@ -100,11 +104,12 @@ impl Rehearsal<'_> {
     /// Whether there is a run that is not over.
     fn is_open(&self) -> bool {
         let latest = select::runs(&self.sandbox.store()).unwrap_or_default().pop();
-        latest.is_some_and(|run| matches!(Selected::open(run).phase(), Phase::Forward | Phase::Back))
+        let driven = |id: &str| select::driver(&self.sandbox.store(), &super::author::host(), id).is_some();
+        latest.is_some_and(|run| driven(&run.id) || matches!(Selected::open(run).phase(), Phase::Forward | Phase::Back))
     }
 
     /// Asks what is to become of the run that is paused.
-    async fn ask(&self, signals: &mut Signals) -> Result<Wish, Trouble> {
+    async fn ask(&self, exit: Exit, signals: &mut Signals) -> Result<Wish, Trouble> {
         let door = self.sandbox.door();
         writeln!(io::stderr(), "\nInside the sandbox these commands go on, from here or from another terminal after")?;
         writeln!(io::stderr(), "  . {}\n  hotfix resume\n  hotfix rollback\n  hotfix status", door.display())?;
@@ -112,7 +117,11 @@ impl Rehearsal<'_> {
         let question = Question {
             step: "drill".to_owned(),
             purpose: Purpose::Step,
-            prompt: "The run is paused. How does the drill go on?".to_owned(),
+            prompt: match exit {
+                Exit::Locked => "Another terminal drives the run now. When it is done there: how does the drill go on?",
+                _ => "The run is paused. How does the drill go on?",
+            }
+            .to_owned(),
             form: Form::Choice(CHOICES.map(str::to_owned).to_vec()),
             menu: Vec::new(),
             rollback: Vec::new(),
@@ -127,6 +136,7 @@ impl Rehearsal<'_> {
             Ok(Answer::Text(text)) if text == CHOICES[0] => run("resume"),
             Ok(Answer::Text(text)) if text == CHOICES[1] => run("rollback"),
             Err(Unanswered::Note(text)) => Wish::Note(text),
+            Err(Unanswered::Interrupted(Signal::Int)) => Wish::Again,
             Err(Unanswered::Interrupted(signal)) => Wish::Told(signal),
             Ok(_) | Err(Unanswered::Missing | Unanswered::Menu { .. }) => Wish::End,
         })
@@ -200,6 +210,8 @@ impl Rehearsal<'_> {
 enum Wish {
     Run(Vec<String>),
     Note(String),
+    /// Ctrl-C: no choice.
+    Again,
     End,
     Told(Signal),
 }
