@@ -91,7 +91,9 @@ impl Notify {
         }
         let mut done = Done::with("sent", sent);
         if !failed.is_empty() {
+            let warning = format!("NOT delivered to {}: pass it on yourself", failed.join(", "));
             done.result.insert("not_sent".to_owned(), failed.into());
+            done.result.insert("warning".to_owned(), warning.into());
         }
         Ok(done)
     }

@@ -39,19 +39,41 @@ impl Engine {
         let mut base = self.world.repository.work_tree().to_owned();
         if let Some(script) = kind.script().filter(|_| origin == Origin::Release) {
             let script = inner.join(script);
-            let script = script.to_string_lossy();
-            let commit = self.release_commit().map_err(failed)?;
-            let there = self.world.repository.file_sha256(&commit, &script).map_err(failed)?;
-            if there != sha256_of(&base.join(&*script)) {
-                let short: String = commit.chars().take(12).collect();
-                let tree = self.paths.dir.join("worktrees").join(&short);
-                self.world.repository.add_worktree(&tree, &commit).map_err(failed)?;
-                let said = format!("./{script} is not as the release has it here; it is taken from commit {short}");
-                self.screen.show(Show::Warning(&said));
-                base = tree;
+            match self.released(&script.to_string_lossy()) {
+                Ok(Some(tree)) => base = tree,
+                Ok(None) => {}
+                Err(error) if values.text("direction") == "back" && base.join(&script).exists() => {
+                    let script = script.display();
+                    let said = format!(
+                        "{error}; ./{script} is taken from the work tree, which may not be as the release has it"
+                    );
+                    self.show(Show::Warning(&said));
+                }
+                Err(error) => return Err(failed(error)),
             }
         }
         Ok(Place { dir: base.join(inner), files })
+    }
+
+    /// The linked worktree that has the script as the release has it, where the work tree has not. One that was cut off while
+    /// it was made is made again.
+    fn released(&self, script: &str) -> Result<Option<PathBuf>, git::Error> {
+        let repository = &self.world.repository;
+        let commit = self.release_commit()?;
+        let there = repository.file_sha256(&commit, script)?;
+        if there == sha256_of(&repository.work_tree().join(script)) {
+            return Ok(None);
+        }
+        let short: String = commit.chars().take(12).collect();
+        let tree = self.paths.dir.join("worktrees").join(&short);
+        repository.add_worktree(&tree, &commit)?;
+        if there != sha256_of(&tree.join(script)) {
+            repository.remove_worktree(&tree)?;
+            repository.add_worktree(&tree, &commit)?;
+        }
+        let said = format!("./{script} is not as the release has it here; it is taken from commit {short}");
+        self.show(Show::Warning(&said));
+        Ok(Some(tree))
     }
 
     fn inner_dir(step: &Step, values: &Values) -> Result<PathBuf, Stop> {

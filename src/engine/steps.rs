@@ -147,9 +147,10 @@ impl Engine {
             Ok(Done { by_hand: Some(by_hand), .. }) => self.by_hand(key, by_hand.note),
             Ok(Done { result, set, .. }) => {
                 let took = result.get("took_ms").and_then(serde_json::Value::as_u64);
+                let warning = result.get("warning").map(crate::vars::text_of).unwrap_or_default();
                 self.commit(Event::StepDone { step: key.to_owned(), attempt: number, result, set })?;
                 let took = took.map(std::time::Duration::from_millis);
-                self.show(Show::Outcome { key, how: Outcome::Done, detail: "", took });
+                self.show(Show::Outcome { key, how: Outcome::Done, detail: &warning, took });
                 self.to_watch(key);
                 Ok(())
             }

@@ -291,3 +291,18 @@ fn a_script_that_is_not_as_the_release_has_it_is_taken_from_the_release() {
         !world.runs().last().unwrap().join("worktrees").read_dir().is_ok_and(|mut entries| entries.next().is_some())
     );
 }
+
+#[test]
+fn a_linked_worktree_that_was_cut_off_while_it_was_made_is_made_again() {
+    let (world, answers) = stopped_at("validate/security", "direct", &[]);
+    let script = world.sandbox.repository().join("deploy-production.sh");
+    std::fs::write(&script, "#!/bin/sh\nexit 1\n").unwrap();
+    let commit = world.sandbox.command("git").args(["rev-parse", "v1.2.4^{commit}"]).output().unwrap().stdout;
+    let commit = String::from_utf8(commit).unwrap();
+    let tree = world.runs().last().unwrap().join("worktrees").join(&commit[..12]);
+    let tree = tree.to_str().unwrap();
+    let made = ["worktree", "add", "-q", "--detach", "--no-checkout", tree, commit.trim()];
+    assert!(world.sandbox.command("git").args(made).status().unwrap().success());
+    ends(&world.hotfix(&["rollback", "--answers", &answers]), 10);
+    assert_eq!(world.production(), "v1.2.3");
+}
