@@ -258,7 +258,10 @@ impl Repository {
     /// # Errors
     /// Where the commit is not here.
     pub fn has_file(&self, commit: &str, path: &str) -> Result<bool, Error> {
-        Ok(self.file_sha256(commit, path)?.is_some())
+        let Some(reader) = &self.reader else { return Ok(self.file_sha256(commit, path)?.is_some()) };
+        let tree = reader.find_commit(git2::Oid::from_str(commit)?)?.tree()?;
+        let entry = tree.get_path(Path::new(path.trim_start_matches("./")));
+        Ok(entry.is_ok_and(|entry| entry.kind() == Some(git2::ObjectType::Blob)))
     }
 
     /// Every file that differs from HEAD, as `git status` sees it.

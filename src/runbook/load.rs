@@ -38,18 +38,18 @@ pub enum Source {
 }
 
 /// A runbook that was found right.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// The runbook.
     pub runbook: Runbook,
-    value: serde_json::Value,
+    root: Node,
 }
 
 impl Loaded {
     /// A text without `extends` that loads to the same runbook.
     #[must_use]
     pub fn frozen(&self) -> String {
-        freeze(&self.value)
+        freeze(&self.root.json())
     }
 }
 
@@ -65,7 +65,7 @@ pub fn load(source: &Source, builtin: &str) -> Result<Loaded, Problems> {
         && let Ok(root) = parse_known(builtin)
         && let Ok(runbook) = decode(&root)
     {
-        return Ok(Loaded { runbook, value: root.json() });
+        return Ok(Loaded { runbook, root });
     }
     let root = match tree(source, builtin, &mut files) {
         Ok(root) => root,
@@ -76,7 +76,7 @@ pub fn load(source: &Source, builtin: &str) -> Result<Loaded, Problems> {
         return Err(finish(&files, findings));
     }
     match decode(&root) {
-        Ok(runbook) => Ok(Loaded { runbook, value: root.json() }),
+        Ok(runbook) => Ok(Loaded { runbook, root }),
         Err(error) => Err(finish(&files, vec![(root.place, error, None)])),
     }
 }
