@@ -178,3 +178,21 @@ fn a_screen_that_takes_nothing_changes_no_exit_code() {
     assert_eq!(status.code(), Some(10));
     assert_eq!(small.did(), ["undo v1.2.3", "validate"]);
 }
+
+#[test]
+fn a_holder_on_another_host_is_named_with_the_command_to_run_there() {
+    let small = Small::new(ONE);
+    let answers = small.start("1", ANSWERS);
+    let path = small.world.sandbox.repository().join(".git/hotfix/lock");
+    let run = small.world.contents().records[0].run.clone();
+    let holder = r#"{"pid":1,"host":"elsewhere","user":"eve","since":"2030-01-01T00:00:00.000Z","run":"RUN"}"#;
+    std::fs::write(&path, holder.replace("RUN", &run)).unwrap();
+    let held = std::fs::File::open(&path).unwrap();
+    held.lock().unwrap();
+    let said = small.back(&answers, &[], 8);
+    assert!(said.contains("eve on elsewhere") && said.contains(&format!("hotfix rollback {run}")), "{said}");
+    std::fs::write(&path, holder.replace("RUN", "another")).unwrap();
+    let said = small.back(&answers, &[], 8);
+    assert!(said.contains("run another is being driven"), "nobody's other run is stopped: {said}");
+    assert!(small.did().is_empty());
+}
