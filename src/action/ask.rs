@@ -34,15 +34,18 @@ pub struct Ask {
 
 impl Ask {
     fn question(&self, values: &Values) -> Result<(String, Form), String> {
+        Ok((self.prompt.render(values)?, self.answer(values)?))
+    }
+
+    fn answer(&self, values: &Values) -> Result<Form, String> {
         let render = |texts: &[Template]| texts.iter().map(|text| text.render(values)).collect::<Result<Vec<_>, _>>();
-        let form = match (&self.choice, &self.choices) {
+        Ok(match (&self.choice, &self.choices) {
             (Some(choice), _) => Form::Choice(render(choice)?),
             (_, Some(choices)) => Form::Choices(render(choices)?),
             _ if self.number => Form::Number,
             _ if self.editor => Form::Editor { initial: String::new() },
             _ => Form::Text,
-        };
-        Ok((self.prompt.render(values)?, form))
+        })
     }
 }
 
@@ -79,7 +82,7 @@ impl Kind for Ask {
     }
 
     fn form(&self, values: &Values) -> Result<Option<Form>, String> {
-        self.question(values).map(|(_, form)| Some(form))
+        self.answer(values).map(Some)
     }
 }
 

@@ -42,11 +42,14 @@ pub enum OnNo {
 
 impl Confirm {
     fn question(&self, values: &Values) -> Result<(String, Form), String> {
-        let form = match &self.typed {
+        Ok((self.prompt.render(values)?, self.answer(values)?))
+    }
+
+    fn answer(&self, values: &Values) -> Result<Form, String> {
+        Ok(match &self.typed {
             Some(text) => Form::Typed { expected: text.render(values)? },
             None => Form::Confirm,
-        };
-        Ok((self.prompt.render(values)?, form))
+        })
     }
 }
 
@@ -78,7 +81,7 @@ impl Kind for Confirm {
     }
 
     fn form(&self, values: &Values) -> Result<Option<Form>, String> {
-        self.question(values).map(|(_, form)| Some(form))
+        self.answer(values).map(Some)
     }
 }
 
