@@ -17,8 +17,8 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 /// The most memory that the program may have at a prompt, in KiB.
 const LIMIT: u64 = 10 * 1024;
-/// What `just` reads: as many recipes as the built-in runbook has steps.
-const RECIPE: &str = "\nstep: \n    echo one\n    echo two\n    echo three\n";
+/// What `just` reads: as many recipes as there are stages.
+const RECIPE: &str = "\nstage: \n    echo one\n    echo two\n    echo three\n";
 
 /// One program with its arguments, and how long it took each time.
 struct Row {
@@ -34,7 +34,7 @@ fn main() {
         assert!(world.command("git", args).status().unwrap().success());
     }
     let justfile = world.sandbox.dir().join("justfile");
-    fs::write(&justfile, (1..=78).map(|n| RECIPE.replace("step", &format!("step-{n}"))).collect::<String>()).unwrap();
+    fs::write(&justfile, (1..=18).map(|n| RECIPE.replace("stage", &format!("stage-{n}"))).collect::<String>()).unwrap();
     let justfile = justfile.to_str().unwrap();
     let (just, git) = (find("just", "JUST"), find("git", "GIT"));
     let row = |name, program: Option<PathBuf>, args: &[&str]| Row {
