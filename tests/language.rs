@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hotfix::action::Action;
 use hotfix::action::command::Command;
 use hotfix::action::git::Git;
-use hotfix::runbook::{BUILTIN_EN, BUILTIN_ZH, Body, Loaded, Problems, Source, load};
+use hotfix::runbook::{BUILTIN_EN, BUILTIN_ZH, Body, Builtin, Loaded, Problems, Source, load};
 
 const BASE: &str = "\
 name: hotfix
@@ -41,8 +41,11 @@ stages:
         group: { steps: [{ id: one, run: ./one.sh, capture: { left: output } }], repeat: { until: left == '0', max: 9 } }
 ";
 
+/// What `extends: builtin` names here.
+const BUILTIN: Builtin = Builtin { text: BASE, tree: "" };
+
 fn read(text: &str) -> Result<Loaded, Problems> {
-    load(&Source::Text { name: "r.yaml".to_owned(), text: text.to_owned() }, BASE)
+    load(&Source::Text { name: "r.yaml".to_owned(), text: text.to_owned() }, &BUILTIN)
 }
 
 /// One stage around `steps`, one line each.
@@ -76,8 +79,8 @@ fn a_whole_runbook_is_read_into_the_model() {
 
 #[test]
 fn the_built_in_runbooks_are_right() {
-    read(BUILTIN_EN).unwrap();
-    read(BUILTIN_ZH).unwrap();
+    read(BUILTIN_EN.text).unwrap();
+    read(BUILTIN_ZH.text).unwrap();
 }
 
 #[test]
@@ -199,7 +202,7 @@ fn what_would_exhaust_the_machine_is_refused_in_under_a_second() {
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let start = Instant::now();
-        assert!(load(&Source::File(path), BASE).is_err(), "{name}");
+        assert!(load(&Source::File(path), &BUILTIN).is_err(), "{name}");
         assert!(start.elapsed() < Duration::from_secs(1), "{name} took {:?}", start.elapsed());
     }
 }
@@ -217,7 +220,7 @@ fn the_schema_accepts_and_refuses_what_the_check_does() {
     let schema = jsonschema::validator_for(&hotfix::runbook::schema()).unwrap();
     let valid = |text: &str| schema.is_valid(&serde_saphyr::from_str::<serde_json::Value>(text).unwrap());
     assert!(valid(BASE));
-    assert!(valid(BUILTIN_EN));
+    assert!(valid(BUILTIN_EN.text));
     assert!(valid("extends: builtin\nstages: [{ id: a, steps: [{ id: b, remove: true }] }]"));
     for bad in [
         "- { id: a, note: x, timeuot: 3m }",

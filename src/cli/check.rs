@@ -20,9 +20,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         (path.display().to_string(), Source::File(path))
     } else {
         let name = "built-in runbook".to_owned();
-        (name.clone(), Source::Text { name, text: BUILTIN_EN.to_owned() })
+        (name.clone(), Source::Text { name, text: BUILTIN_EN.text.to_owned() })
     };
-    let loaded = load(&source, BUILTIN_EN);
+    let loaded = load(&source, &BUILTIN_EN);
     let loaded = loaded.map_err(|problems| Trouble::new(Exit::Invalid, format!("{name} is refused\n{problems}")))?;
     let stages = &loaded.runbook.stages;
     let steps: usize = stages.iter().map(|stage| stage.steps.len()).sum();

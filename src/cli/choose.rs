@@ -17,8 +17,8 @@ pub(super) fn runbook(
     look: &Look,
 ) -> Result<Loaded, Trouble> {
     let builtin = match look.language(environment) {
-        Lang::En => BUILTIN_EN,
-        Lang::Zh => BUILTIN_ZH,
+        Lang::En => &BUILTIN_EN,
+        Lang::Zh => &BUILTIN_ZH,
     };
     let own = repository.work_tree().join(OWN);
     let source = if let Some(path) = named {

@@ -14,7 +14,7 @@ use super::{Exit, Trouble, data, whole};
 use crate::drill::failing::Refusal;
 use crate::drill::sandbox::TAG;
 use crate::drill::{Failing, Sandbox};
-use crate::runbook::{BUILTIN_EN, BUILTIN_ZH, Runbook, Source, load};
+use crate::runbook::{BUILTIN_EN, BUILTIN_ZH, Builtin, Runbook, Source, load};
 use crate::vars::Environment;
 
 #[derive(Debug, Args)]
@@ -108,14 +108,14 @@ struct Plan {
     failing: Option<Failing>,
     /// The text of the file of answers, where one answers.
     answers: Option<String>,
-    builtin: &'static str,
+    builtin: &'static Builtin,
 }
 
 impl Plan {
     fn of(arguments: &Arguments, look: &Look) -> Result<Self, Trouble> {
         let builtin = match look.language(&Environment::of_process()) {
-            Lang::En => BUILTIN_EN,
-            Lang::Zh => BUILTIN_ZH,
+            Lang::En => &BUILTIN_EN,
+            Lang::Zh => &BUILTIN_ZH,
         };
         let source = Source::Text { name: "the drill's runbook".to_owned(), text: Sandbox::runbook().to_owned() };
         let runbook = loaded(&source, builtin)?;
@@ -153,7 +153,7 @@ impl Plan {
     }
 }
 
-fn loaded(source: &Source, builtin: &str) -> Result<Runbook, Trouble> {
+fn loaded(source: &Source, builtin: &Builtin) -> Result<Runbook, Trouble> {
     let loaded = load(source, builtin).map(|loaded| loaded.runbook);
     loaded.map_err(|problems| Trouble::new(Exit::Invalid, problems.to_string()))
 }

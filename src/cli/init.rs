@@ -20,8 +20,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let text = match look.language(&Environment::of_process()) {
         _ if arguments.extend => EXTENDING,
-        Lang::En => BUILTIN_EN,
-        Lang::Zh => BUILTIN_ZH,
+        Lang::En => BUILTIN_EN.text,
+        Lang::Zh => BUILTIN_ZH.text,
     };
     let dir = work_tree()?.join(".hotfix");
     let path = dir.join("runbook.yaml");

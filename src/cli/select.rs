@@ -116,7 +116,7 @@ impl Selected {
     pub(super) fn frozen(&self) -> Option<crate::runbook::Loaded> {
         let text = std::fs::read_to_string(&self.paths.runbook).ok()?;
         let name = self.paths.runbook.display().to_string();
-        load(&Source::Text { name, text }, BUILTIN_EN).ok()
+        load(&Source::Text { name, text }, &BUILTIN_EN).ok()
     }
 
     /// Which way it goes.
@@ -139,7 +139,7 @@ impl Selected {
     /// none is said, for then little is known of what the run's steps are.
     pub(super) fn runbook(&self) -> Option<Runbook> {
         let name = self.paths.runbook.display().to_string();
-        let read = |text: String| load(&Source::Text { name: name.clone(), text }, BUILTIN_EN).ok();
+        let read = |text: String| load(&Source::Text { name: name.clone(), text }, &BUILTIN_EN).ok();
         let logged = self.contents.records.iter().find_map(|record| match &record.event {
             crate::event::Event::RunStarted { runbook, .. } => read(runbook.clone()),
             _ => None,

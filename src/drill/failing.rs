@@ -241,8 +241,8 @@ mod tests {
     use crate::runbook::{BUILTIN_EN, Runbook, Source, load};
 
     fn builtin() -> Option<Runbook> {
-        let source = Source::Text { name: "builtin".to_owned(), text: BUILTIN_EN.to_owned() };
-        load(&source, BUILTIN_EN).ok().map(|loaded| loaded.runbook)
+        let source = Source::Text { name: "builtin".to_owned(), text: BUILTIN_EN.text.to_owned() };
+        load(&source, &BUILTIN_EN).ok().map(|loaded| loaded.runbook)
     }
 
     fn find(name: &str) -> Result<Failing, Option<Refusal>> {

@@ -4,115 +4,133 @@ use serde_json::{Map, Value, json};
 
 use super::grammar::{ACTIONS, SOURCES};
 use super::model::Runbook;
-use super::tree::{Node, Tree};
 
 /// The model of `root`, which the check has passed.
-pub(super) fn decode(root: &Node) -> Result<Runbook, String> {
-    let mut value = fields(root, |name, node| match name {
+pub(super) fn decode(root: Value) -> Result<Runbook, serde_json::Error> {
+    let mut value = fields(root, |name, value| match name {
         "extends" => None,
-        "stages" => Some(list(node, stage)),
-        "channels" => Some(fields(node, |_, channel| {
-            Some(fields(channel, |name, node| Some(if name == "run" { command(node) } else { node.json() })))
+        "stages" => Some(list(value, stage)),
+        "channels" => Some(fields(value, |_, channel| {
+            Some(fields(channel, |name, value| Some(if name == "run" { command(value) } else { value })))
         })),
-        _ => Some(node.json()),
+        _ => Some(value),
     });
     // A mapping without entries is written as nothing at all.
     if let Value::Object(map) = &mut value {
         map.retain(|_, value| !value.is_null());
     }
-    serde_json::from_value(value).map_err(|error| error.to_string())
+    serde_json::from_value(value)
 }
 
-fn fields(node: &Node, each: impl Fn(&str, &Node) -> Option<Value>) -> Value {
-    let entries = node.entries().iter();
-    Value::Object(entries.filter_map(|(key, node)| Some((key.name.clone(), each(&key.name, node)?))).collect())
-}
-
-fn list(node: &Node, each: impl Fn(&Node) -> Value) -> Value {
-    Value::Array(node.items().iter().map(each).collect())
-}
-
-fn stage(node: &Node) -> Value {
-    fields(node, |name, node| Some(if name == "steps" { list(node, step) } else { node.json() }))
-}
-
-fn step(node: &Node) -> Value {
-    let mut value = fields(node, |name, node| match name {
-        name if ACTIONS.contains(&name) => None,
-        "undo" | "verify" => Some(action(node)),
-        "done_if" => Some(command(node)),
-        _ => Some(node.json()),
-    });
-    let body = match node.get("group") {
-        Some(group) => json!({ "group": fields(group, |name, node| {
-            Some(if name == "steps" { list(node, step) } else { node.json() })
-        }) }),
-        None => json!({ "action": action(node) }),
-    };
-    if let Value::Object(map) = &mut value {
-        map.insert("body".to_owned(), body);
-    }
-    value
-}
-
-/// The one action among the fields of `node`, in its long form.
-fn action(node: &Node) -> Value {
-    let Some((key, node)) = node.entries().iter().find(|(key, _)| ACTIONS.contains(&key.name.as_str())) else {
-        return Value::Null;
-    };
-    let long = match (key.name.as_str(), &node.tree) {
-        ("run", _) => command(node),
-        ("git", _) => git(node),
-        ("monitor", _) => monitor(node),
-        ("note" | "notify", Tree::Text(_)) => json!({ "text": node.json() }),
-        ("http", Tree::Text(_)) => json!({ "url": node.json() }),
-        (_, Tree::Text(_)) => json!({ "prompt": node.json() }),
-        ("checklist", Tree::List(_)) => json!({ "items": list(node, item) }),
-        ("checklist", _) => fields(node, |_, items| Some(list(items, item))),
-        _ => node.json(),
-    };
-    json!({ &key.name: long })
-}
-
-fn item(node: &Node) -> Value {
-    if node.text().is_some() { json!({ "item": node.json() }) } else { node.json() }
-}
-
-fn command(node: &Node) -> Value {
-    if node.text().is_some() { json!({ "text": node.json() }) } else { json!({ "list": node.json() }) }
-}
-
-fn git(node: &Node) -> Value {
-    let of = |name: &str| node.get(name).map(Node::json);
-    if let Some(name) = of("branch") {
-        return json!({ "branch": { "name": name, "from": of("from") } });
-    }
-    if let Some(name) = of("tag") {
-        return json!({ "tag": { "name": name, "message": of("message") } });
-    }
-    match of("merge") {
-        Some(branch) => json!({ "merge": { "branch": branch, "into": of("into") } }),
-        None => node.json(),
+fn entries(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
     }
 }
 
-fn monitor(node: &Node) -> Value {
-    fields(node, |name, node| Some(if name == "probes" { list(node, probe) } else { node.json() }))
+fn fields(value: Value, each: impl Fn(&str, Value) -> Option<Value>) -> Value {
+    let mut map = entries(value);
+    map.retain(|name, value| each(name, value.take()).map(|changed| *value = changed).is_some());
+    Value::Object(map)
 }
 
-fn probe(node: &Node) -> Value {
+fn list(value: Value, each: impl Fn(Value) -> Value) -> Value {
+    match value {
+        Value::Array(mut items) => {
+            items.iter_mut().for_each(|item| *item = each(item.take()));
+            Value::Array(items)
+        }
+        _ => Value::Array(Vec::new()),
+    }
+}
+
+fn stage(value: Value) -> Value {
+    fields(value, |name, value| Some(if name == "steps" { list(value, step) } else { value }))
+}
+
+fn step(value: Value) -> Value {
+    let mut body = None;
     let mut map = Map::new();
-    for (key, node) in node.entries() {
-        if !SOURCES.contains(&key.name.as_str()) {
-            map.insert(key.name.clone(), node.json());
+    for (name, value) in entries(value) {
+        match name.as_str() {
+            "group" => {
+                let steps = |name: &str, value| Some(if name == "steps" { list(value, step) } else { value });
+                body = Some(json!({ "group": fields(value, steps) }));
+            }
+            action if ACTIONS.contains(&action) => body = Some(json!({ "action": long(&name, value) })),
+            "undo" | "verify" => drop(map.insert(name, action(value))),
+            "done_if" => drop(map.insert(name, command(value))),
+            _ => drop(map.insert(name, value)),
+        }
+    }
+    map.extend(body.map(|body| ("body".to_owned(), body)));
+    Value::Object(map)
+}
+
+/// The one action among the fields of `value`, in its long form.
+fn action(value: Value) -> Value {
+    let found = entries(value).into_iter().find(|(name, _)| ACTIONS.contains(&name.as_str()));
+    found.map_or(Value::Null, |(name, value)| long(&name, value))
+}
+
+/// The action `name` in its long form.
+fn long(name: &str, value: Value) -> Value {
+    let long = match (name, value) {
+        ("run", value) => command(value),
+        ("git", value) => git(value),
+        ("monitor", value) => {
+            fields(value, |name, value| Some(if name == "probes" { list(value, probe) } else { value }))
+        }
+        ("note" | "notify", text @ Value::String(_)) => named("text", text),
+        ("http", url @ Value::String(_)) => named("url", url),
+        (_, prompt @ Value::String(_)) => named("prompt", prompt),
+        ("checklist", items @ Value::Array(_)) => named("items", list(items, item)),
+        ("checklist", value) => fields(value, |_, items| Some(list(items, item))),
+        (_, value) => value,
+    };
+    named(name, long)
+}
+
+fn named(name: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(name.to_owned(), value)]))
+}
+
+fn item(value: Value) -> Value {
+    if value.is_string() { named("item", value) } else { value }
+}
+
+fn command(value: Value) -> Value {
+    named(if value.is_string() { "text" } else { "list" }, value)
+}
+
+fn git(value: Value) -> Value {
+    let Value::Object(mut map) = value else { return value };
+    if let Some(name) = map.shift_remove("branch") {
+        return json!({ "branch": { "name": name, "from": map.shift_remove("from") } });
+    }
+    if let Some(name) = map.shift_remove("tag") {
+        return json!({ "tag": { "name": name, "message": map.shift_remove("message") } });
+    }
+    match map.shift_remove("merge") {
+        Some(branch) => json!({ "merge": { "branch": branch, "into": map.shift_remove("into") } }),
+        None => Value::Object(map),
+    }
+}
+
+fn probe(value: Value) -> Value {
+    let mut map = Map::new();
+    for (name, value) in entries(value) {
+        if !SOURCES.contains(&name.as_str()) {
+            map.insert(name, value);
             continue;
         }
-        let long = match (key.name.as_str(), &node.tree) {
-            ("run", _) => command(node),
-            ("http", Tree::Text(_)) => json!({ "url": node.json() }),
-            _ => node.json(),
+        let long = match (name.as_str(), value) {
+            ("run", value) => command(value),
+            ("http", url @ Value::String(_)) => named("url", url),
+            (_, value) => value,
         };
-        map.insert("source".to_owned(), json!({ &key.name: long }));
+        map.insert("source".to_owned(), named(&name, long));
     }
     Value::Object(map)
 }

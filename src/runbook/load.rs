@@ -9,12 +9,28 @@ use super::decode::decode;
 use super::merge::merge;
 use super::model::Runbook;
 use super::problem::{Problem, Problems};
-use super::tree::{Node, Place, parse, parse_known};
+use super::tree::{Node, Place, parse};
+
+/// A runbook that is built in.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// Its text, as `hotfix init` writes it.
+    pub text: &'static str,
+    /// What the text says, as JSON: read when the program was built, because reading YAML takes longer than all else that
+    /// `hotfix plan` does.
+    pub tree: &'static str,
+}
 
 /// The runbook that is built in.
-pub const BUILTIN_EN: &str = include_str!("../../runbooks/hotfix.yaml");
+pub const BUILTIN_EN: Builtin = Builtin {
+    text: include_str!("../../runbooks/hotfix.yaml"),
+    tree: include_str!(concat!(env!("OUT_DIR"), "/hotfix.json")),
+};
 /// The runbook that is built in, in Chinese.
-pub const BUILTIN_ZH: &str = include_str!("../../runbooks/hotfix.zh-CN.yaml");
+pub const BUILTIN_ZH: Builtin = Builtin {
+    text: include_str!("../../runbooks/hotfix.zh-CN.yaml"),
+    tree: include_str!(concat!(env!("OUT_DIR"), "/hotfix.zh-CN.json")),
+};
 /// A small runbook that extends the built-in one, with examples in comments.
 pub const EXTENDING: &str = include_str!("../../runbooks/extend.yaml");
 
@@ -42,30 +58,40 @@ pub enum Source {
 pub struct Loaded {
     /// The runbook.
     pub runbook: Runbook,
-    root: Node,
+    root: Root,
+}
+
+/// What it was made from.
+#[derive(Clone, Debug)]
+enum Root {
+    Read(Node),
+    /// JSON.
+    Builtin(&'static str),
 }
 
 impl Loaded {
     /// A text without `extends` that loads to the same runbook.
     #[must_use]
     pub fn frozen(&self) -> String {
-        freeze(&self.root.json())
+        match &self.root {
+            Root::Read(root) => freeze(&root.json()),
+            Root::Builtin(json) => serde_json::from_str(json).map_or_else(|_| (*json).to_owned(), |root| freeze(&root)),
+        }
     }
 }
 
-/// Reads and checks a runbook. `builtin` is the text that `extends: builtin` names.
+/// Reads and checks a runbook. `builtin` is the one that `extends: builtin` names.
 ///
 /// # Errors
 /// Everything that is wrong with it, each with its file and line.
-pub fn load(source: &Source, builtin: &str) -> Result<Loaded, Problems> {
+pub fn load(source: &Source, builtin: &Builtin) -> Result<Loaded, Problems> {
     let mut files = Files::default();
     let finish =
         |files: &Files, findings: Vec<Finding>| Problems(findings.into_iter().map(|one| files.problem(one)).collect());
     if *source == Source::Builtin
-        && let Ok(root) = parse_known(builtin)
-        && let Ok(runbook) = decode(&root)
+        && let Ok(runbook) = serde_json::from_str(builtin.tree).and_then(decode)
     {
-        return Ok(Loaded { runbook, root });
+        return Ok(Loaded { runbook, root: Root::Builtin(builtin.tree) });
     }
     let root = match tree(source, builtin, &mut files) {
         Ok(root) => root,
@@ -75,9 +101,9 @@ pub fn load(source: &Source, builtin: &str) -> Result<Loaded, Problems> {
     if !findings.is_empty() {
         return Err(finish(&files, findings));
     }
-    match decode(&root) {
-        Ok(runbook) => Ok(Loaded { runbook, root }),
-        Err(error) => Err(finish(&files, vec![(root.place, error, None)])),
+    match decode(root.json()) {
+        Ok(runbook) => Ok(Loaded { runbook, root: Root::Read(root) }),
+        Err(error) => Err(finish(&files, vec![(root.place, error.to_string(), None)])),
     }
 }
 
@@ -117,11 +143,11 @@ impl Files {
 }
 
 /// The tree of `source`, merged onto those it extends.
-fn tree(source: &Source, builtin: &str, files: &mut Files) -> Result<Node, Vec<Finding>> {
+fn tree(source: &Source, builtin: &Builtin, files: &mut Files) -> Result<Node, Vec<Finding>> {
     let (name, text) = match source {
         Source::Text { name, text } => (name.clone(), Ok(text.clone())),
         Source::File(path) => (path.display().to_string(), read(path)),
-        Source::Builtin => ("builtin".to_owned(), Ok(builtin.to_owned())),
+        Source::Builtin => ("builtin".to_owned(), Ok(builtin.text.to_owned())),
     };
     let (text, refused) = match text {
         Ok(text) => (text, None),

@@ -15,7 +15,7 @@ mod rules;
 mod schema;
 mod tree;
 
-pub use load::{BUILTIN_EN, BUILTIN_ZH, EXTENDING, Loaded, Source, load, read};
+pub use load::{BUILTIN_EN, BUILTIN_ZH, Builtin, EXTENDING, Loaded, Source, load, read};
 pub use model::{Affects, Body, Contact, Escalation, Group, Repeat, Runbook, Stage, Step, Trigger};
 pub use problem::{Problem, Problems};
 pub use schema::schema;

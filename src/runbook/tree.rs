@@ -102,27 +102,6 @@ pub(super) fn parse(text: &str, file: usize) -> Result<Node, (Place, String)> {
     })
 }
 
-/// Reads a text that is known to be right, without the places, which take half of the time.
-pub(super) fn parse_known(text: &str) -> Result<Node, String> {
-    let value = serde_saphyr::from_str_with_options::<Value>(text, options()).map_err(|error| error.to_string())?;
-    Ok(placeless(value))
-}
-
-fn placeless(value: Value) -> Node {
-    let place = Place::default();
-    let tree = match value {
-        Value::Null => Tree::Null,
-        Value::Bool(value) => Tree::Bool(value),
-        Value::Number(number) => Tree::Number(number),
-        Value::String(text) => Tree::Text(text),
-        Value::Array(items) => Tree::List(items.into_iter().map(placeless).collect()),
-        Value::Object(entries) => {
-            Tree::Map(entries.into_iter().map(|(name, value)| (Key { place, name }, placeless(value))).collect())
-        }
-    };
-    Node { place, tree }
-}
-
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         strict_booleans: true,

@@ -57,7 +57,7 @@ struct Log {
 impl Log {
     fn new() -> Self {
         let source = runbook::Source::Text { name: "test".into(), text: RUNBOOK.into() };
-        let runbook = runbook::load(&source, BUILTIN_EN).unwrap().runbook;
+        let runbook = runbook::load(&source, &BUILTIN_EN).unwrap().runbook;
         let log = Self { runbook, records: vec![], at: 1_763_870_220_000 };
         let vars = [("tag", "v1.2.3"), ("new_tag", "v1.2.4"), ("issue", "1234")];
         let vars = vars.map(|(name, value)| (name.to_owned(), json!(value))).into();
