@@ -16,6 +16,10 @@ use crate::operator::{Answer, Purpose};
 /// The `prev` of a journal's first record.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
+/// The format that this program writes, and the newest that it reads: one more with every event, field or meaning that a program
+/// before it would overlook.
+pub const FORMAT: u32 = 1;
+
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -44,6 +48,9 @@ pub enum Event {
     RunStarted {
         /// The program's version.
         program: String,
+        /// What its records are to be read as: [`FORMAT`].
+        #[serde(default = "first")]
+        format: u32,
         /// The runbook in full, merged, as it is frozen for the run.
         runbook: String,
         /// The variables the run begins with.
@@ -57,7 +64,14 @@ pub enum Event {
     },
     /// The run is taken up again.
     #[serde(rename = "run.resumed")]
-    RunResumed {},
+    RunResumed {
+        /// The program's version.
+        #[serde(default)]
+        program: String,
+        /// What its records are to be read as from here on: [`FORMAT`].
+        #[serde(default = "first")]
+        format: u32,
+    },
     /// The run stops here and can be taken up again.
     #[serde(rename = "run.paused")]
     RunPaused {
@@ -327,9 +341,28 @@ impl Record {
         let (at, run, by, host, prev) = (text("at")?, text("run")?, text("by")?, text("host")?, text("prev")?);
         let at = Timestamp::parse(&at).ok_or_else(|| format!("`at` is no time: {at}"))?;
         let seq = map.shift_remove("seq").and_then(|seq| seq.as_u64()).ok_or("no number `seq`")?;
-        let event: Event = serde_json::from_value(Value::Object(map)).map_err(|error| error.to_string())?;
+        let event: Event = serde_json::from_value(Value::Object(map)).map_err(|error| {
+            let said = error.to_string();
+            // Where the event is none of this program's, the list of those that are helps nobody.
+            said.split_once(", expected one of").map_or(said.clone(), |(unknown, _)| {
+                format!("{unknown}: no event that hotfix {} knows", env!("CARGO_PKG_VERSION"))
+            })
+        })?;
         Ok(Self { seq, at, run, by, host, event, prev })
     }
+}
+
+impl Event {
+    /// That the run is taken up again by this program.
+    #[must_use]
+    pub fn resumed() -> Self {
+        Self::RunResumed { program: env!("CARGO_PKG_VERSION").to_owned(), format: FORMAT }
+    }
+}
+
+/// The format of journals that do not name one.
+fn first() -> u32 {
+    1
 }
 
 /// SHA-256 of `bytes` in hex.
@@ -367,7 +400,7 @@ mod tests {
 
     #[test]
     fn an_event_of_a_newer_version_is_refused_by_name() {
-        let line = record(Event::RunResumed {}).line().unwrap_or_default().replace("run.resumed", "run.teleported");
+        let line = record(Event::resumed()).line().unwrap_or_default().replace("run.resumed", "run.teleported");
         assert!(Record::parse(&line).is_err_and(|error| error.contains("run.teleported")));
     }
 

@@ -6,12 +6,16 @@
 //! terminal never fork the chain, and an append learns first what others have written.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::{Clock, pause};
-use crate::event::{Event, GENESIS, Record, sha256};
+use crate::event::{Event, FORMAT, GENESIS, Record, sha256};
+
+mod disk;
+
+pub use disk::Disk;
 
 /// How long somebody else may hold the append lock.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -20,13 +24,15 @@ const RETRY: Duration = Duration::from_millis(2);
 
 /// A journal open for reading and appending.
 #[derive(Debug)]
-pub struct Journal {
-    file: File,
+pub struct Journal<D = File> {
+    file: D,
     path: PathBuf,
     author: Author,
     next: u64,
     head: String,
     end: u64,
+    /// A line that could neither be acknowledged nor taken back.
+    doubtful: Option<Vec<u8>>,
 }
 
 /// Who writes.
@@ -78,6 +84,22 @@ pub enum JournalError {
         /// What is wrong with it.
         what: String,
     },
+    /// A newer program has written it, in a format that this one may misread.
+    #[error(
+        "{path}, line {line}: hotfix {program} wrote it in format {format}, and this is hotfix {}, which knows format {FORMAT}: \
+         use hotfix {program} or a newer one",
+        env!("CARGO_PKG_VERSION")
+    )]
+    Newer {
+        /// The journal.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// The version of the program that wrote it.
+        program: String,
+        /// The format it wrote.
+        format: u32,
+    },
 }
 
 impl JournalError {
@@ -96,7 +118,18 @@ impl Journal {
     pub fn open(path: &Path, author: Author) -> Result<(Self, Vec<Record>), JournalError> {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path);
         let file = file.map_err(|source| io_error(path, "open it", source))?;
-        let mut journal = Self { file, path: path.into(), author, next: 0, head: GENESIS.into(), end: 0 };
+        Self::over(file, path, author)
+    }
+}
+
+impl<D: Disk> Journal<D> {
+    /// The journal in `file`, which `path` names, and what it holds. A torn end is cut off.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn over(file: D, path: &Path, author: Author) -> Result<(Self, Vec<Record>), JournalError> {
+        let (path, head) = (path.to_owned(), GENESIS.to_owned());
+        let mut journal = Self { file, path, author, next: 0, head, end: 0, doubtful: None };
         let records = journal.locked(Self::catch_up)?;
         Ok((journal, records))
     }
@@ -106,7 +139,7 @@ impl Journal {
     /// # Errors
     /// As [`Journal::open`].
     pub fn news(&mut self) -> Result<Vec<Record>, JournalError> {
-        let length = self.file.metadata().map_err(|source| io_error(&self.path, "look at it", source))?.len();
+        let length = self.file.length().map_err(|source| io_error(&self.path, "look at it", source))?;
         if length == self.end { Ok(Vec::new()) } else { self.locked(Self::catch_up) }
     }
 
@@ -115,8 +148,8 @@ impl Journal {
     ///
     /// # Errors
     /// `Ok(Err(_))` with the reason, and nothing written, where `may` objects; [`JournalError`] where the file cannot be
-    /// written or synced. After that the record counts as not written: the next append cuts off what stands behind the last
-    /// record that was acknowledged, if it is torn.
+    /// written or synced. After that the record counts as not written, and what there is of it is cut off: at once, or before
+    /// the next append. Where neither comes about, because the process ends, a whole line of it may stand as a record.
     pub fn append<E>(
         &mut self,
         clock: &dyn Clock,
@@ -169,10 +202,12 @@ impl Journal {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        let written = self.file.append(bytes).and_then(|()| self.file.sync());
         written.map_err(|source| {
-            // Best effort: what could not be acknowledged must not look as if it had been.
-            let _ = self.file.set_len(self.end);
+            // What could not be acknowledged must not look as if it had been.
+            if self.file.cut(self.end).is_err() {
+                self.doubtful = Some(bytes.to_owned());
+            }
             io_error(&self.path, "write and sync it", source)
         })
     }
@@ -185,25 +220,33 @@ impl Journal {
 
     /// Under the lock: reads from the last known end, checks the chain on, cuts off a torn record.
     fn catch_up(&mut self) -> Result<Vec<Record>, JournalError> {
-        let mut bytes = Vec::new();
-        let read = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.read_to_end(&mut bytes));
-        read.map_err(|source| io_error(&self.path, "read it", source))?;
-        let length = self.file.metadata().map_err(|source| io_error(&self.path, "look at it", source))?.len();
+        let length = self.file.length().map_err(|source| io_error(&self.path, "look at it", source))?;
         if length < self.end {
             return Err(damaged(&self.path, self.next, "the file is shorter than it was".into()));
         }
+        let read = self.file.read_from(self.end);
+        let mut bytes = read.map_err(|source| io_error(&self.path, "read it", source))?;
+        // Where another process has written behind it, it has been read by that one and stands.
+        if self.doubtful.as_ref().is_some_and(|line| line.starts_with(&bytes)) {
+            self.cut(self.end)?;
+            bytes.clear();
+        }
+        self.doubtful = None;
         let (contents, fault) = parse(&self.path, &bytes, self.next, &self.head);
         if let Some(fault) = fault {
             return Err(fault);
         }
         if contents.torn > 0 {
-            let cut = self.file.set_len(self.end + contents.whole).and_then(|()| self.file.sync_all());
-            cut.map_err(|source| io_error(&self.path, "cut off its torn end", source))?;
+            self.cut(self.end + contents.whole)?;
         }
         self.next += contents.records.len() as u64;
         self.end += contents.whole;
         self.head = contents.head;
         Ok(contents.records)
+    }
+
+    fn cut(&mut self, length: u64) -> Result<(), JournalError> {
+        self.file.cut(length).map_err(|source| io_error(&self.path, "cut off its torn end", source))
     }
 }
 
@@ -243,6 +286,10 @@ fn parse(path: &Path, bytes: &[u8], next: u64, head: &str) -> (Contents, Option<
         if let Err(what) = take(&mut contents, seq, line) {
             return (contents, Some(damaged(path, seq, what)));
         }
+        if let Some(fault) = contents.records.last().and_then(|record| newer(path, record)) {
+            contents.records.pop();
+            return (contents, Some(fault));
+        }
     }
     (contents, None)
 }
@@ -265,6 +312,15 @@ fn take(contents: &mut Contents, seq: u64, line: &[u8]) -> Result<(), String> {
     contents.whole += line.len() as u64 + 1;
     contents.records.push(record);
     Ok(())
+}
+
+/// Why the program that wrote `record` is to be used from there on, where it is a newer one.
+fn newer(path: &Path, record: &Record) -> Option<JournalError> {
+    let (Event::RunStarted { program, format, .. } | Event::RunResumed { program, format }) = &record.event else {
+        return None;
+    };
+    let (path, line, program, format) = (path.to_owned(), record.seq + 1, program.clone(), *format);
+    (format > FORMAT).then_some(JournalError::Newer { path, line, program, format })
 }
 
 fn io_error(path: &Path, doing: &'static str, source: io::Error) -> JournalError {

@@ -35,6 +35,7 @@ fn repository() -> TempDir {
 fn begin(dir: &Path) -> RunPaths {
     let first = Event::RunStarted {
         program: "0".into(),
+        format: hotfix::event::FORMAT,
         runbook: String::new(),
         vars: BTreeMap::new(),
         environment: BTreeMap::new(),

@@ -53,6 +53,7 @@ impl Driver {
         let mut driver = Self { run: Run::new(outline()), records: vec![], calls: BTreeMap::new(), fail_once: None };
         driver.commit(Event::RunStarted {
             program: "0".into(),
+            format: hotfix::event::FORMAT,
             runbook: String::new(),
             vars: BTreeMap::new(),
             environment: BTreeMap::new(),
@@ -246,7 +247,7 @@ fn what_may_not_follow_is_refused() {
     assert!(!may(&driver, started("deploy/switch", 1)), "out of turn");
     assert!(!may(&driver, started("test/unit", 2)), "there was no first attempt");
     driver.go();
-    assert!(!may(&driver, Event::RunResumed {}), "it is over");
+    assert!(!may(&driver, Event::resumed()), "it is over");
     assert!(!may(&driver, Event::RunDeclined { reason: String::new() }), "it is over");
     assert!(may(&driver, Event::NoteAdded { text: "x".into() }), "a note is always welcome");
     driver.roll_back();
@@ -263,7 +264,7 @@ fn an_answer_counts_once_what_it_led_to_is_on_the_record() {
         Event::PromptAnswered { step, purpose, question, answer }
     };
     driver.commit(answer(Purpose::Production));
-    driver.commit(Event::RunResumed {});
+    driver.commit(Event::resumed());
     assert_eq!(driver.run.step("test/unit").answers, 0, "nothing came of it: it is asked for again");
     driver.commit(answer(Purpose::Production));
     driver.call("test/unit".into());
@@ -277,6 +278,7 @@ fn a_step_that_always_runs_runs_again_on_resume_and_the_rest_does_not() {
     let mut driver = Driver { run: Run::new(outline), records: vec![], calls: BTreeMap::new(), fail_once: None };
     driver.commit(Event::RunStarted {
         program: "0".into(),
+        format: hotfix::event::FORMAT,
         runbook: String::new(),
         vars: BTreeMap::new(),
         environment: BTreeMap::new(),
@@ -290,7 +292,7 @@ fn a_step_that_always_runs_runs_again_on_resume_and_the_rest_does_not() {
             other => panic!("{other:?}"),
         }
     }
-    driver.commit(Event::RunResumed {});
+    driver.commit(Event::resumed());
     assert_eq!(driver.run.next(), Next::Step("test/unit".into()));
     driver.go();
     assert_eq!((driver.calls["test/unit"], driver.calls["test/security"]), (2, 1));

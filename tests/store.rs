@@ -14,6 +14,7 @@ fn begin(store: &Store, issue: &str) -> Result<RunPaths, StoreError> {
     let clock = FakeClock::at(Timestamp::from_millis(1_763_870_220_000));
     let first = Event::RunStarted {
         program: "0".into(),
+        format: hotfix::event::FORMAT,
         runbook: "name: x\n".into(),
         vars: BTreeMap::new(),
         environment: BTreeMap::new(),

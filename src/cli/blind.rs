@@ -34,6 +34,7 @@ pub(super) fn rollback(
     let vars = initial(&loaded.runbook, &identity, &BTreeMap::new(), &session.environment);
     let started = Event::RunStarted {
         program: env!("CARGO_PKG_VERSION").to_owned(),
+        format: crate::event::FORMAT,
         runbook: loaded.frozen(),
         vars: vars.map_err(|why| Trouble::new(Exit::Invalid, why))?,
         environment: BTreeMap::new(),

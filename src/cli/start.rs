@@ -101,6 +101,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let frozen = loaded.frozen();
     let first = Event::RunStarted {
         program: env!("CARGO_PKG_VERSION").to_owned(),
+        format: crate::event::FORMAT,
         runbook: frozen.clone(),
         vars: prepared.vars.clone(),
         environment: environment.collect(),

@@ -53,7 +53,7 @@ impl Engine {
                 return Err(Stop::Way { way: Way::Pause, reason: Some(prompt) });
             }
         }
-        self.commit(Event::RunResumed {})
+        self.commit(Event::resumed())
     }
 
     fn differences(&self) -> Vec<String> {

@@ -258,7 +258,7 @@ fn people(records: &[Record]) -> Vec<Person> {
         let person = people.entry(&record.by).or_default();
         person.hosts.insert(record.host.clone());
         match &record.event {
-            Event::RunStarted { .. } | Event::RunResumed {} | Event::RollbackStarted { .. } => person.drove = true,
+            Event::RunStarted { .. } | Event::RunResumed { .. } | Event::RollbackStarted { .. } => person.drove = true,
             Event::PromptAnswered { step, .. } if !person.answered.contains(step) => {
                 person.answered.push(step.clone());
             }

@@ -34,7 +34,7 @@ fn of_run(record: &Record, who: &str) -> Option<String> {
             }
             text
         }
-        Event::RunResumed {} => format!("run resumed by {who}"),
+        Event::RunResumed { .. } => format!("run resumed by {who}"),
         Event::RunPaused { reason } => format!("run paused: {reason}"),
         Event::RunFinished {} => "run finished".to_owned(),
         Event::RunDeclined { reason } => format!("run declined by {who}: {reason}"),

@@ -18,7 +18,7 @@ impl Run {
                 self.vars.clone_from(vars);
                 self.environment.clone_from(environment);
             }
-            Event::RunResumed {} => self.resumed(),
+            Event::RunResumed { .. } => self.resumed(),
             Event::RunFinished {} => self.phase = Phase::Finished,
             Event::RunDeclined { .. } => self.phase = Phase::Declined,
             Event::RunAborted { .. } => self.phase = Phase::Aborted,

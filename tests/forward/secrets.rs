@@ -86,7 +86,7 @@ fn another_environment_on_resume_is_named_and_asked_about() {
     project.set("KUBECONFIG", "/k");
     let named = ["AWS_PROFILE was `production`, is `staging`", "KUBECONFIG was not set, is `/k`"];
     let resumed =
-        |project: &Project| project.events().iter().filter(|event| matches!(event, Event::RunResumed {})).count();
+        |project: &Project| project.events().iter().filter(|event| matches!(event, Event::RunResumed { .. })).count();
     let before = resumed(&project);
     project.resume("s/a: yes\ns/b: yes\n").exits(7).says(&named);
     project.resume("s/a: yes\ns/b: yes\n'*': yes\n").exits(7);

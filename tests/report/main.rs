@@ -62,7 +62,14 @@ impl Log {
         let vars = [("tag", "v1.2.3"), ("new_tag", "v1.2.4"), ("issue", "1234")];
         let vars = vars.map(|(name, value)| (name.to_owned(), json!(value))).into();
         let (environment, warnings) = Default::default();
-        log.and(Event::RunStarted { program: "0.1.0".into(), runbook: RUNBOOK.into(), vars, environment, warnings })
+        log.and(Event::RunStarted {
+            program: "0.1.0".into(),
+            format: hotfix::event::FORMAT,
+            runbook: RUNBOOK.into(),
+            vars,
+            environment,
+            warnings,
+        })
     }
 
     fn and(self, event: Event) -> Self {

@@ -64,7 +64,14 @@ impl Repo {
         let vars = [("tag", "v1.2.3"), ("new_tag", "v1.2.4"), ("issue", issue)];
         let vars = vars.map(|(name, value)| (name.to_owned(), json!(value))).into();
         let (environment, warnings) = Default::default();
-        let first = Event::RunStarted { program: "0".into(), runbook: RUNBOOK.into(), vars, environment, warnings };
+        let first = Event::RunStarted {
+            program: "0".into(),
+            format: hotfix::event::FORMAT,
+            runbook: RUNBOOK.into(),
+            vars,
+            environment,
+            warnings,
+        };
         let clock = FakeClock::at(Timestamp::from_millis(1_763_870_220_000 + at * 1000));
         let run = self.store().begin(&clock, issue, ("ada", "db1"), (RUNBOOK, vec![first])).unwrap();
         for event in events {
@@ -170,7 +177,7 @@ fn a_torn_record_and_a_clock_gone_back_are_warnings() {
     let author = Author { run: run.id.clone(), by: "ada".into(), host: "db1".into() };
     let (mut journal, _) = Journal::open(&run.journal, author).unwrap();
     let back = FakeClock::at(Timestamp::from_millis(0));
-    let Ok(_) = journal.append(&back, Event::RunResumed {}, |_, _| Ok::<(), Infallible>(())).unwrap();
+    let Ok(_) = journal.append(&back, Event::resumed(), |_, _| Ok::<(), Infallible>(())).unwrap();
     fs::OpenOptions::new().append(true).open(&run.journal).unwrap().write_all(b"{\"s").unwrap();
     for command in ["log", "status", "report"] {
         let (code, _, err) = repo.hotfix(&[command]);
