@@ -274,9 +274,11 @@ pub fn read_prefix(path: &Path) -> (Contents, Option<JournalError>) {
     }
 }
 
-/// Reads `bytes` as lines that follow the record `next - 1`, whose line has the hash `head`, up to the first that does not.
+/// Reads `bytes` as lines that follow the record `next - 1`, whose line has the hash `head`, up to the first that does not. What
+/// a newer program wrote is read as far as this one understands it.
 fn parse(path: &Path, bytes: &[u8], next: u64, head: &str) -> (Contents, Option<JournalError>) {
     let mut contents = Contents { head: head.into(), ..Contents::default() };
+    let mut fault = None;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let Some(line) = line.strip_suffix(b"\n") else {
             contents.torn = line.len() as u64;
@@ -284,14 +286,11 @@ fn parse(path: &Path, bytes: &[u8], next: u64, head: &str) -> (Contents, Option<
         };
         let seq = next + contents.records.len() as u64;
         if let Err(what) = take(&mut contents, seq, line) {
-            return (contents, Some(damaged(path, seq, what)));
+            return (contents, fault.or(Some(damaged(path, seq, what))));
         }
-        if let Some(fault) = contents.records.last().and_then(|record| newer(path, record)) {
-            contents.records.pop();
-            return (contents, Some(fault));
-        }
+        fault = fault.or_else(|| contents.records.last().and_then(|record| newer(path, record)));
     }
-    (contents, None)
+    (contents, fault)
 }
 
 /// Takes in `line` as the record `seq`. The rule of the chain is the one of every line naming the SHA-256 of the line before

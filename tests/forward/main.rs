@@ -4,6 +4,7 @@
 
 mod asking;
 mod cut;
+mod disk;
 mod exits;
 mod fields;
 mod fixture;
