@@ -17,6 +17,10 @@ use crate::event::Event;
 use crate::journal::{Author, Journal, JournalError};
 use crate::process;
 
+mod filesystem;
+
+pub use filesystem::Filesystem;
+
 /// The state directory of one repository.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -154,6 +158,12 @@ impl Store {
     #[must_use]
     pub fn under(common: &Path) -> Self {
         Self { root: common.join("hotfix") }
+    }
+
+    /// What kind of file system it is on.
+    #[must_use]
+    pub fn filesystem(&self) -> Filesystem {
+        Filesystem::of(&self.root)
     }
 
     /// Where the run `id` is, or would be.

@@ -45,6 +45,9 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         )
     })?;
     let _lock = session.lock(&id)?;
+    if let Some(warning) = session.store.filesystem().warning() {
+        super::rollback::say(&format!("warning: {warning}"));
+    }
     let engine = session.engine(selected.paths.clone(), runbook)?;
     super::drive::block_on(engine.resume())?.map_err(|stop| super::drive::trouble(&engine, stop))?;
     drive(engine)

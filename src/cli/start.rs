@@ -239,7 +239,15 @@ impl Prepared {
             let continued = (self.continues == Continues::Branch).then(|| {
                 format!("{} is there from an earlier run for the same issue: it goes on there", self.identity.branch)
             });
-            return Ok(self.warning.clone().into_iter().chain(continued).chain(found.warnings).collect());
+            let network = session.store.filesystem().warning();
+            return Ok(self
+                .warning
+                .clone()
+                .into_iter()
+                .chain(continued)
+                .chain(network)
+                .chain(found.warnings)
+                .collect());
         }
         let mut message = "the run cannot start yet:".to_owned();
         for failure in &found.failures {
