@@ -120,7 +120,7 @@ fn texts(path: &Path) -> Vec<String> {
 }
 
 /// How many operations a journal of some records takes on a good disk, and a few more.
-const OPERATIONS: usize = 40;
+const OPERATIONS: usize = 28;
 
 fn plans() -> impl Iterator<Item = Plan> {
     let faults = [Fault::Nothing, Fault::Half, Fault::All];
