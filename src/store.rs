@@ -42,6 +42,20 @@ pub struct RunPaths {
     pub output: PathBuf,
 }
 
+impl RunPaths {
+    /// What the files of an attempt at the step `key` are called, up to their endings.
+    #[must_use]
+    pub fn files(&self, key: &str, attempt: u32) -> PathBuf {
+        self.output.join(format!("{}.{attempt}", key.replace('/', ".")))
+    }
+
+    /// What the files of an attempt at the undo of the step `key` are called, up to their endings.
+    #[must_use]
+    pub fn undo_files(&self, key: &str, attempt: u32) -> PathBuf {
+        self.files(&format!("undo.{key}"), attempt)
+    }
+}
+
 /// Who drives a run, as the lock file tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {

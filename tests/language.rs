@@ -2,12 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hotfix::action::Action;
 use hotfix::action::command::Command;
 use hotfix::action::git::Git;
 use hotfix::runbook::{BUILTIN_EN, BUILTIN_ZH, Body, Builtin, Loaded, Problems, Source, load};
+
+/// How long this thread has worked so far: what else the machine does is not in it.
+fn worked() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.try_into().unwrap()
+}
 
 const BASE: &str = "\
 name: hotfix
@@ -60,7 +66,7 @@ fn steps(steps: &str) -> String {
 fn refused(text: &str, at: &str, message: &str) {
     let problems = read(text).unwrap_err();
     let said = problems.to_string();
-    assert_eq!(problems.0.len(), 1, "{said}");
+    assert_eq!(problems.listed.len(), 1, "{said}");
     assert!(said.contains(&format!("r.yaml:{at}\n")), "{said}");
     assert!(said.contains(message), "{said}");
 }
@@ -201,15 +207,14 @@ fn what_would_exhaust_the_machine_is_refused_in_under_a_second() {
     for (name, bytes) in files {
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let start = Instant::now();
+        let start = worked();
         assert!(load(&Source::File(path), &BUILTIN).is_err(), "{name}");
-        assert!(start.elapsed() < Duration::from_secs(1), "{name} took {:?}", start.elapsed());
+        assert!((worked() - start) < Duration::from_secs(1), "{name} took {:?}", (worked() - start));
     }
 }
 
 #[test]
-fn duplicate_keys_and_loose_booleans_are_refused() {
-    refused(&steps("- id: a\n  note: x\n  note: y"), "8:5", "duplicate");
+fn loose_booleans_and_units_are_refused() {
     refused(&steps("- { id: a, note: x, required: yes }"), "6:33", "expected true or false");
     refused(&steps("- { id: a, note: x, timeout: 15M }"), "6:32", "capital `M`");
     refused("name: n\nversion: 2\nstages: [{ id: s, steps: [{ id: a, note: x }] }]", "2:10", "version");

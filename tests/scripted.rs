@@ -174,6 +174,10 @@ fn keys_that_name_no_step_are_told_with_the_nearest_name() {
 #[test]
 fn a_file_that_is_no_mapping_is_refused() {
     assert!(Scripted::parse("- yes\n", BTreeMap::new()).is_err());
-    assert!(Scripted::parse("a: yes\na: no\n", BTreeMap::new()).is_err());
+    let twice = Scripted::parse("a/b: yes\nc: no\na/b: no\n", BTreeMap::new()).unwrap_err().to_string();
+    assert_eq!(
+        twice,
+        "the answers cannot be read: duplicate mapping key `a/b` is not allowed here at line 3, column 1"
+    );
     assert!(Scripted::parse("", BTreeMap::new()).unwrap().check_known(&[]).is_empty());
 }

@@ -88,9 +88,7 @@ impl Place {
     /// The file of this attempt with the ending `ending`.
     #[must_use]
     pub fn file(&self, ending: &str) -> PathBuf {
-        let mut name = self.files.as_os_str().to_owned();
-        name.push(ending);
-        name.into()
+        crate::process::beside(&self.files, ending)
     }
 }
 

@@ -9,8 +9,10 @@ use super::author::host;
 use super::select::{Otherwise, driver, select};
 use super::{Exit, Trouble, data, store};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::process::{self, End, Found};
 use crate::report::{self, Status, printable};
-use crate::store::{Holder, Life};
+use crate::run::Run;
+use crate::store::{Holder, Life, RunPaths};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -25,24 +27,76 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let store = store()?;
     let run = select(&store, arguments.run.as_deref(), Otherwise::Latest)?;
     let runbook = run.runbook();
-    let mut status = report::status(&run.source(runbook.as_ref()), &run.run(runbook.as_ref()));
+    let folded = run.run(runbook.as_ref());
+    let mut status = report::status(&run.source(runbook.as_ref()), &folded);
     let driver = driver(&store, &host(), &run.paths.id);
+    let mut command = None;
     if driver.as_ref().is_some_and(|(_, life)| *life == Life::Alive) {
         // It is being driven: there is nothing to take up.
         status.commands.retain(|line| !line.starts_with("hotfix resume"));
+    } else {
+        command = left_behind(&run.paths, &status, &folded);
     }
     if arguments.json {
         let mut value = serde_json::to_value(&status).map_err(io::Error::from)?;
         value["driver"] = driver_json(driver.as_ref());
+        value["command"] = command.as_ref().map_or(Value::Null, Command::json);
         value["damage"] = json!(run.damage);
         value["torn_bytes"] = json!(run.contents.torn);
         let text = serde_json::to_string_pretty(&value).map_err(io::Error::from)?;
         data(|out| writeln!(out, "{text}"))?;
     } else {
         let now = SystemClock.now();
-        data(|out| show(out, &status, driver.as_ref(), now))?;
+        data(|out| show(out, &status, (driver.as_ref(), command.as_ref()), now))?;
     }
     run.shown()
+}
+
+/// The command of a step that nobody drives.
+enum Command {
+    /// It goes on under its supervisor.
+    Running { since: Option<Timestamp>, pgid: Option<i32> },
+    /// It has ended, and its step does not know yet.
+    Ended(End),
+}
+
+/// The command that the step has left behind, where it began one and something is known of it.
+fn left_behind(paths: &RunPaths, status: &Status, run: &Run) -> Option<Command> {
+    let step = status.step.as_ref()?;
+    let files = match step.status {
+        "started" => paths.files(&step.key, run.step(&step.key).attempts),
+        "undo started" => paths.undo_files(&step.key, run.undo(&step.key).attempts),
+        _ => return None,
+    };
+    match process::attach(&process::beside(&files, ".status"), 0).ok()? {
+        Found::Running(running) => Some(Command::Running { since: running.started(), pgid: running.pgid() }),
+        Found::Finished(end) => Some(Command::Ended(end)),
+        Found::Lost { .. } | Found::NeverBegan => None,
+    }
+}
+
+impl Command {
+    fn words(&self, now: Timestamp) -> String {
+        let at = |at: Timestamp| moment(at, now);
+        match self {
+            Self::Running { since, .. } => {
+                let since = since.map(|since| format!(" since {}", at(since))).unwrap_or_default();
+                format!("its command runs on, detached,{since}; `hotfix resume` attaches to it")
+            }
+            Self::Ended(end) => {
+                format!("its command ended at {} ({}); `hotfix resume` takes it up", at(end.ended), end.how)
+            }
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Self::Running { since, pgid } => json!({ "state": "running", "since": since, "process_group": pgid }),
+            Self::Ended(End { how, started, ended, .. }) => {
+                json!({ "state": "ended", "since": started, "ended": ended, "how": how.to_string() })
+            }
+        }
+    }
 }
 
 /// The driver for programs: `alive` is null where it is on another machine and cannot be seen.
@@ -69,7 +123,12 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
     if at.local_date() == now.local_date() { time } else { format!("{} {time}", at.local_date()) }
 }
 
-fn show(out: &mut dyn Write, status: &Status, driver: Option<&(Holder, Life)>, now: Timestamp) -> io::Result<()> {
+fn show(
+    out: &mut dyn Write,
+    status: &Status,
+    (driver, command): (Option<&(Holder, Life)>, Option<&Command>),
+    now: Timestamp,
+) -> io::Result<()> {
     let mut line = |name: &str, text: String| writeln!(out, "{name:<12}{}", printable(&text).replace('\n', " "));
     line("Run", status.run.clone())?;
     if !status.tag.is_empty() {
@@ -82,11 +141,12 @@ fn show(out: &mut dyn Write, status: &Status, driver: Option<&(Holder, Life)>, n
     if let Some(step) = &status.step {
         let since = step.since.map(|at| format!(" since {}", moment(at, now))).unwrap_or_default();
         let failure = step.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
-        let status = match (step.status, driver) {
-            ("started" | "undo started", None) => "cut off, its end is not known; begun",
-            (status, _) => status,
+        let how = match (step.status, driver, command) {
+            (status, _, Some(command)) => format!("{status}{since}: {}", command.words(now)),
+            ("started" | "undo started", None, _) => format!("cut off, its end is not known; begun{since}"),
+            (status, ..) => format!("{status}{since}{failure}"),
         };
-        line("Step", format!("{} ({}), {status}{since}{failure}", step.key, step.title))?;
+        line("Step", format!("{} ({}), {how}", step.key, step.title))?;
     }
     line("Production", status.production.words(|at| moment(at, now)))?;
     if let Some(at) = status.rolled_back {

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use super::desk::StepDesk;
 use super::place::Origin;
 use super::retreat::{ROLLBACK, UndoText};
-use super::steps::WithAdded as _;
 use super::{Ending, Engine};
 use crate::action::{Action, Asked, Context, Desk as _, Repetition, Settings, Stop};
 use crate::event::Event;
@@ -63,7 +62,8 @@ impl Engine {
     async fn ask_undo(&self, key: &str, step: &Step, (what, message): (UndoText, String)) -> Result<(), Stop> {
         let ways = vec![Way::Retry, Way::Done, Way::Leave, Way::Pause];
         let prompt = format!("The undo of {key} failed: {message}");
-        let desk = StepDesk::new(self, key, Vec::new()).of_undo().with_output(self.undo_files(key).with_added(".log"));
+        let desk =
+            StepDesk::new(self, key, Vec::new()).of_undo().with_output(process::beside(&self.undo_files(key), ".log"));
         match desk.ask(Asked { purpose: Purpose::Undo, prompt, form: Form::Way(ways) }).await {
             Err(Stop::Missing(_)) | Ok(Answer::Way { way: Way::Leave, .. }) => self.undo_failed(key, message),
             Ok(Answer::Way { way: Way::Retry, .. }) => Box::pin(self.begin_undo(key, step, what)).await,
@@ -86,7 +86,7 @@ impl Engine {
     }
 
     fn undo_files(&self, key: &str) -> PathBuf {
-        self.files(&format!("undo.{key}"), self.run(|run| run.undo(key).attempts))
+        self.paths.undo_files(key, self.run(|run| run.undo(key).attempts))
     }
 
     fn undone(&self, key: &str, by_hand: Option<String>) -> Result<(), Stop> {
@@ -105,7 +105,7 @@ impl Engine {
     pub(super) async fn undo_unknown(&self, key: &str) -> Result<(), Stop> {
         let (step, Some(what)) = self.undo_text(key, &self.var("rollback_to"))? else { return Ok(()) };
         let Some(undo) = &step.undo else { return Ok(()) };
-        let status = self.undo_files(key).with_added(".status");
+        let status = process::beside(&self.undo_files(key), ".status");
         let found = status.exists().then(|| process::attach(&status, 0)).transpose().map_err(Stop::broken)?;
         match (found, undo.kind().repetition()) {
             (Some(Found::Finished(_) | Found::Running(_)), _) => {

@@ -8,7 +8,7 @@ use serde_json::Map;
 use super::Engine;
 use super::desk::StepDesk;
 use super::place::Origin;
-use super::steps::{Attempt, Entry, WithAdded as _};
+use super::steps::{Attempt, Entry};
 use super::trouble::Trouble;
 use crate::action::{Action, Asked, Context, Desk as _, Failure, Repetition, Stop, has_happened};
 use crate::clock::brief;
@@ -40,7 +40,8 @@ impl Engine {
         ways.push(Way::Pause);
         let purpose = if back { Purpose::Undo } else { Purpose::Failure };
         let prompt = format!("{key} failed: {}", failure.message);
-        let desk = StepDesk::new(self, key, Vec::new()).with_output(self.files(key, state.attempts).with_added(".log"));
+        let desk =
+            StepDesk::new(self, key, Vec::new()).with_output(process::beside(&self.files(key, state.attempts), ".log"));
         let answer = match desk.ask(Asked { purpose, prompt, form: Form::Way(ways) }).await {
             Err(Stop::Missing(_)) if back => return self.leave(key, failure.message),
             Err(Stop::Missing(_)) => return Err(Stop::failed("failed", format!("{key}: {}", failure.message))),
@@ -116,7 +117,7 @@ impl Engine {
         let (_, step) = self.find(key)?;
         let Body::Action(action) = &step.body else { return Ok(()) };
         let number = self.run(|run| run.step(key).attempts);
-        let status = self.files(key, number).with_added(".status");
+        let status = process::beside(&self.files(key, number), ".status");
         let found = status.exists().then(|| process::attach(&status, 0)).transpose().map_err(Stop::broken)?;
         let began = match (found, action.kind().repetition()) {
             (Some(found @ (Found::Finished(_) | Found::Running(_))), _) => {
@@ -156,7 +157,7 @@ impl Engine {
         let ways = vec![Way::Done, Way::Again, if back { Way::Leave } else { Way::Rollback }, Way::Pause];
         let prompt =
             format!("{key} began, and nobody knows how it ended. Look, then say: is it done, or is it to run again?");
-        let desk = StepDesk::new(self, key, Vec::new()).with_output(self.files(key, attempt).with_added(".log"));
+        let desk = StepDesk::new(self, key, Vec::new()).with_output(process::beside(&self.files(key, attempt), ".log"));
         let asked = Asked { purpose: Purpose::Unknown, prompt, form: Form::Way(ways) };
         let lost = || Failure { reason: "lost", message: "nobody knows how it ended".to_owned(), facts: Map::new() };
         let answer = match desk.ask(asked).await {

@@ -23,7 +23,7 @@ pub(super) enum Origin {
 impl Engine {
     /// What the files of an attempt are called, up to their endings.
     pub(super) fn files(&self, key: &str, attempt: u32) -> PathBuf {
-        self.paths.output.join(format!("{}.{attempt}", key.replace('/', ".")))
+        self.paths.files(key, attempt)
     }
 
     /// Where the action of `step` works. A script that touches production and is not as the release has it is taken from a

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::steps::WithAdded as _;
 use super::trouble::Trouble;
 use super::{Engine, Retreat};
 use crate::action::{Action, Stop};
@@ -173,7 +172,7 @@ impl Engine {
             if status == Status::Started && course != Some(Courses::Forward) && self.course() == Course::Back {
                 continue;
             }
-            let path = self.files(&key, attempt).with_added(".status");
+            let path = process::beside(&self.files(&key, attempt), ".status");
             if !path.exists() {
                 continue;
             }

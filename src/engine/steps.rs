@@ -296,17 +296,3 @@ impl Engine {
         ways
     }
 }
-
-/// A path with an ending added.
-pub(super) trait WithAdded {
-    /// The path whose name is longer by `ending`.
-    fn with_added(&self, ending: &str) -> std::path::PathBuf;
-}
-
-impl WithAdded for std::path::Path {
-    fn with_added(&self, ending: &str) -> std::path::PathBuf {
-        let mut name = self.as_os_str().to_owned();
-        name.push(ending);
-        name.into()
-    }
-}

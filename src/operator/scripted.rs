@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
+use serde_saphyr::UserMessageFormatter;
 
 use super::{Answer, Attention, Form, Operator, Presence, Purpose, Question, Unanswered, Way};
 use crate::clock::LocalFuture;
@@ -59,9 +60,9 @@ impl Scripted {
     /// # Errors
     /// Where `text` is not such a mapping.
     pub fn parse(text: &str, used: BTreeMap<String, usize>) -> Result<Self, AnswersError> {
-        let options = serde_saphyr::options! { strict_booleans: true };
-        let read: Option<BTreeMap<String, Value>> =
-            serde_saphyr::from_str_with_options(text, options).map_err(|error| AnswersError(error.to_string()))?;
+        let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+        let read: Option<BTreeMap<String, Value>> = serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| AnswersError(error.render_with_formatter(&UserMessageFormatter)))?;
         let listed = read.unwrap_or_default().into_iter().map(|(key, value)| (key, listed(value))).collect();
         Ok(Self { answers: listed, used: RefCell::new(used) })
     }

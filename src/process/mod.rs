@@ -22,6 +22,7 @@ mod running;
 mod status;
 mod supervisor;
 
+use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 pub use captured::{Captured, run_captured};
 pub use identity::started;
 pub use running::{Found, Progress, Running, attach, start};
+pub use status::beside;
 pub use supervisor::supervise;
 
 use crate::clock::Timestamp;
@@ -117,6 +119,19 @@ pub enum How {
     Stopped(String),
     /// It could not be started, for this reason.
     NotStarted(String),
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exit code {code}"),
+            Self::Signalled(signal) => write!(f, "signal {signal}"),
+            Self::TimedOut => f.write_str("stopped, it took too long"),
+            Self::Inactive => f.write_str("stopped, it was silent for too long"),
+            Self::Stopped(who) => write!(f, "stopped by {who}"),
+            Self::NotStarted(why) => write!(f, "it could not be started: {why}"),
+        }
+    }
 }
 
 impl How {

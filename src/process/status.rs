@@ -100,7 +100,8 @@ pub(super) fn stop_file(path: &Path) -> PathBuf {
 }
 
 /// The file beside `path` whose name is longer by `ending`.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+#[must_use]
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)

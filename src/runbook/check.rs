@@ -33,17 +33,30 @@ pub(super) const BUILT_IN: &[&str] = &[
 /// Of those, what is only the environment of a script.
 const SCRIPT_ONLY: &[&str] = &["output", "rollback", "drill"];
 const SETTABLE: &[&str] = &["main", "remote"];
+/// To how many problems a valid name is looked for; of more, few are listed.
+const ADVISED: usize = 1000;
 
 /// One thing that is wrong, before its file and line are looked up.
 pub(super) type Finding = (Place, String, Option<String>);
 
-/// Everything that is wrong with `root`, in the order of its places.
-pub(super) fn check(root: &Node) -> Vec<Finding> {
-    let mut checker = Checker::default();
+/// How much of a runbook there is to see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// The whole.
+    #[default]
+    All,
+    /// A part. What is there is complete, but what it names may stand in the rest, and so may more of the runbook and its stages.
+    Part,
+}
+
+/// Everything that is wrong with `root`; of a part, what is wrong whatever the rest is.
+pub(super) fn check(root: &Node, seen: Seen) -> Vec<Finding> {
+    let mut checker = Checker { seen, ..Checker::default() };
     checker.record(&RUNBOOK, root);
-    checker.resolve();
-    rules::check(root, &mut checker.findings);
-    checker.findings.sort_by_key(|(place, ..)| (place.file, place.line, place.column));
+    if seen == Seen::All {
+        checker.resolve();
+    }
+    rules::check(root, seen, &mut checker.findings);
     checker.findings
 }
 
@@ -59,6 +72,7 @@ enum When {
 
 #[derive(Default)]
 struct Checker {
+    seen: Seen,
     findings: Vec<Finding>,
     /// Names by the place in the order of giving; a step's own count once it is over.
     given: BTreeSet<String>,
@@ -78,7 +92,8 @@ impl Checker {
         }
         for (key, _) in node.entries() {
             if !record.fields.iter().any(|field| field.name == key.name) {
-                let help = nearest(&key.name, record.fields.iter().map(|field| field.name));
+                let few = self.findings.len() < ADVISED;
+                let help = few.then(|| nearest(&key.name, record.fields.iter().map(|field| field.name))).flatten();
                 self.find(key.place, format!("a {} has no field `{}`", record.name, key.name), help);
             }
         }
@@ -90,7 +105,7 @@ impl Checker {
         for field in record.fields {
             match node.get(field.name) {
                 Some(value) => self.field(record, field, value),
-                None if field.need == Need::Required => {
+                None if field.need == Need::Required && !self.may_go_on(record) => {
                     self.find(node.place, format!("this {} lacks `{}`", record.name, field.name), None);
                 }
                 None => {}
@@ -100,6 +115,11 @@ impl Checker {
         if record.name == "step" {
             self.give();
         }
+    }
+
+    /// Whether more of what is a `record` may stand in what is not seen.
+    fn may_go_on(&self, record: &Record) -> bool {
+        self.seen == Seen::Part && ["runbook", "stage"].contains(&record.name)
     }
 
     fn field(&mut self, record: &Record, field: &Field, value: &Node) {

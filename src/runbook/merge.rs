@@ -8,12 +8,13 @@ use super::grammar::ACTIONS;
 use super::problem::nearest;
 use super::tree::{Key, Node, Tree};
 
-/// `over` laid over `base`: mappings by key, stages and steps by id, anything else replaced.
-pub(super) fn merge(mut base: Node, over: Node) -> Result<Node, Vec<Finding>> {
+/// `over` laid over `base`: mappings by key, stages and steps by id, anything else replaced. What cannot be laid is left out, and
+/// why is said beside it.
+pub(super) fn merge(mut base: Node, over: Node) -> (Node, Vec<Finding>) {
     let mut findings = Vec::new();
     let kind = over.kind();
     let Tree::Map(entries) = over.tree else {
-        return Err(vec![(over.place, format!("a runbook is a mapping, not {kind}"), None)]);
+        return (base, vec![(over.place, format!("a runbook is a mapping, not {kind}"), None)]);
     };
     for (key, value) in entries {
         match key.name.as_str() {
@@ -22,7 +23,7 @@ pub(super) fn merge(mut base: Node, over: Node) -> Result<Node, Vec<Finding>> {
             _ => lay(&mut base, key, value),
         }
     }
-    if findings.is_empty() { Ok(base) } else { Err(findings) }
+    (base, findings)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ mod problem;
 mod rules;
 mod schema;
 mod tree;
+mod yaml;
 
 pub use load::{BUILTIN_EN, BUILTIN_ZH, Builtin, EXTENDING, Loaded, Source, load, read};
 pub use model::{Affects, Body, Contact, Escalation, Group, Repeat, Runbook, Stage, Step, Trigger};

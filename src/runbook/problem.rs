@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How many characters are shown of a line that has more bytes than that.
+const LONGEST: usize = 400;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -11,12 +14,25 @@ pub struct Problem {
     pub line: usize,
     /// The column, from 1.
     pub column: usize,
-    /// The line itself.
+    /// The line itself; of a very long one, what stands around the column.
     pub text: String,
+    /// How many characters of `text` stand before the column.
+    pub caret: usize,
     /// What is wrong.
     pub message: String,
     /// What would be right.
     pub help: Option<String>,
+}
+
+/// What is shown of `line`, and how many characters of that stand before `column`.
+pub(super) fn excerpt(line: &str, column: usize) -> (String, usize) {
+    let before = column.saturating_sub(1);
+    if line.len() <= LONGEST {
+        return (line.to_owned(), before);
+    }
+    let skipped = before.saturating_sub(LONGEST / 2);
+    let shown = line.chars().skip(skipped).take(LONGEST).collect();
+    (shown, before - skipped)
 }
 
 impl fmt::Display for Problem {
@@ -27,7 +43,7 @@ impl fmt::Display for Problem {
         } else {
             let gutter = " ".repeat(self.line.to_string().len());
             // Tabs stay tabs, so that the caret stands below its character.
-            let before = self.text.chars().take(self.column.saturating_sub(1));
+            let before = self.text.chars().take(self.caret);
             let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
             writeln!(f, "{gutter}--> {}:{}:{}", self.file, self.line, self.column)?;
             writeln!(f, "{gutter} |\n{} | {}\n{gutter} | {indent}^", self.line, self.text)?;
@@ -38,14 +54,20 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with a runbook; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problems(pub Vec<Problem>);
+pub struct Problems {
+    /// The first of them in the order of their places, and what ended the reading of a file.
+    pub listed: Vec<Problem>,
+    /// How many more there are.
+    pub more: usize,
+}
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|problem| writeln!(f, "{problem}"))?;
-        match self.0.len() {
-            1 => f.write_str("1 problem; nothing was started"),
-            many => write!(f, "{many} problems; nothing was started"),
+        self.listed.iter().try_for_each(|problem| writeln!(f, "{problem}"))?;
+        match (self.listed.len(), self.more) {
+            (1, 0) => f.write_str("1 problem; nothing was started"),
+            (many, 0) => write!(f, "{many} problems; nothing was started"),
+            (shown, more) => write!(f, "{} problems, of which {shown} are shown; nothing was started", shown + more),
         }
     }
 }

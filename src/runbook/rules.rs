@@ -1,18 +1,19 @@
 //! What no single field shows: rules between fields, steps and stages.
 
-use super::check::{Finding, twice};
+use super::check::{Finding, Seen, twice};
 use super::grammar::ACTIONS;
 use super::problem::nearest;
 use super::tree::{Node, Tree};
 
 /// Adds what is wrong between the parts of `root` to `findings`.
-pub(super) fn check(root: &Node, findings: &mut Vec<Finding>) {
-    let mut rules = Rules { root, findings, production: false };
+pub(super) fn check(root: &Node, seen: Seen, findings: &mut Vec<Finding>) {
+    let mut rules = Rules { root, seen, findings, production: false };
     rules.runbook();
 }
 
 struct Rules<'a> {
     root: &'a Node,
+    seen: Seen,
     findings: &'a mut Vec<Finding>,
     /// Whether a step that affects production has come by.
     production: bool,
@@ -62,7 +63,7 @@ impl<'a> Rules<'a> {
     fn known(&mut self, node: Option<&Node>, table: &str) {
         let Some((node, name)) = node.and_then(|node| Some((node, node.text()?))) else { return };
         let entries = self.root.get(table).map(Node::entries).unwrap_or_default();
-        if !entries.iter().any(|(key, _)| key.name == name) {
+        if self.seen == Seen::All && !entries.iter().any(|(key, _)| key.name == name) {
             let help = nearest(name, entries.iter().map(|(key, _)| key.name.as_str()));
             self.findings.push((node.place, format!("`{name}` is not among the {table}"), help));
         }

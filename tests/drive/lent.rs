@@ -48,7 +48,7 @@ fn an_interactive_command_is_answered_at_the_terminal_and_gives_its_values() {
 #[test]
 fn ctrl_c_ends_an_interactive_command_and_not_the_run() {
     let world = World::new();
-    let mut person = person(&world, "run: 'echo ready$((1+1)); trap \"exit 3\" INT; while :; do sleep 0.1; done'");
+    let mut person = person(&world, "run: 'trap \"exit 3\" INT; echo ready$((1+1)); while :; do sleep 0.1; done'");
     person.sees(&["ready2"]);
     person.types("\u{3}");
     person.sees(&["s/a failed", LISTENS]);
