@@ -126,8 +126,9 @@ pub trait Desk {
     /// Ends when a person wants something, when a signal comes, or when somebody else takes the run over.
     fn disturbance(&self) -> LocalFuture<'_, Disturbance>;
 
-    /// Ends when the action is not to go on. The keys are left to whoever reads them, as `git` may.
-    fn trouble(&self) -> LocalFuture<'_, Stop>;
+    /// The same with the keys left to whoever reads them, as `git` may: a person is heard only by a signal, and nothing is
+    /// asked meanwhile.
+    fn interruption(&self) -> LocalFuture<'_, Disturbance>;
 
     /// Where the journal stands, for a message that outlives it: `RUN SEQ SHA256`.
     fn anchor(&self) -> String;

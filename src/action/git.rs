@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::context::render;
-use super::{Asked, Context, Done, Failure, Kind, Repetition, Stop};
-use crate::clock::LocalFuture;
+use super::{Asked, Context, Disturbance, Done, Failure, Kind, Repetition, Stop};
+use crate::clock::{LocalFuture, Timestamp, brief};
 use crate::git::{self, ChangeKind, Outcome, Repository};
-use crate::operator::{Answer, Form, Item, Purpose, Show};
+use crate::operator::{Answer, Form, Item, Purpose, Show, Way};
 use crate::template::Template;
 use crate::vars::Values;
 use crate::version::files;
@@ -17,7 +17,7 @@ use crate::version::files;
 /// How long a `git` that was told to end may take to do so.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How much later than to git a Ctrl-C may come to this program.
+/// How much later than to git a signal may come to this program.
 const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// What a `git` step does.
@@ -108,19 +108,22 @@ impl Git {
         let remote = ctx.values.text("remote");
         let repository = ctx.world.repository.within(ctx.settings.timeout).map_err(refused)?;
         match self {
-            Self::Fetch => network(ctx, &repository, move |it| it.fetch(&remote).map(|()| Outcome::Done)).await,
-            Self::Branch { name, from } => outcome(repository.create_branch(&of(name)?, &of(from)?)),
+            Self::Fetch => apart(ctx, &repository, move |it| it.fetch(&remote).map(|()| Outcome::Done)).await,
+            Self::Branch { name, from } => {
+                let (name, from) = (of(name)?, of(from)?);
+                apart(ctx, &repository, move |it| it.create_branch(&name, &from)).await
+            }
             Self::Bump(version) => bump(ctx, &of(version)?),
-            Self::Commit(message) => commit(ctx, &of(message)?).await,
+            Self::Commit(message) => commit(ctx, &repository, of(message)?).await,
             Self::Tag { name, message } => {
                 let name = of(name)?;
                 let message = message.as_ref().map_or_else(|| Ok(name.clone()), of)?;
                 let message = format!("{}\n\nHotfix-Audit: {}\n", message.trim_end(), ctx.desk.anchor());
-                outcome(repository.tag(&name, "HEAD", &message))
+                apart(ctx, &repository, move |it| it.tag(&name, "HEAD", &message)).await
             }
             Self::Push(refs) => {
                 let names = refs.iter().map(of).collect::<Result<Vec<_>, _>>()?;
-                network(ctx, &repository, move |it| {
+                apart(ctx, &repository, move |it| {
                     let found = names.iter().map(|name| Ok((kind_of(it, name)?, name.as_str())));
                     it.push(&remote, &found.collect::<Result<Vec<_>, git::Error>>()?)
                 })
@@ -130,46 +133,92 @@ impl Git {
                 let (branch, into) = (of(branch)?, of(into)?);
                 let message = format!("Merge branch '{branch}' into {into}\n\nHotfix-Audit: {}\n", ctx.desk.anchor());
                 let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.clone());
-                network(ctx, &repository, move |it| it.merge(&branch, &into, remote.as_deref(), &message)).await
+                apart(ctx, &repository, move |it| it.merge(&branch, &into, remote.as_deref(), &message)).await
             }
             Self::DeleteBranch(branch) => {
                 let (branch, main) = (of(branch)?, ctx.values.text("main"));
                 let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.clone());
-                network(ctx, &repository, move |it| it.delete_branch(&branch, &main, remote.as_deref())).await
+                apart(ctx, &repository, move |it| it.delete_branch(&branch, &main, remote.as_deref())).await
             }
         }
     }
 }
 
-/// Does something that asks the remote. What breaks in stops git; the step is done again then, and does what is left to do.
-async fn network(
+/// Has git do something in a thread of its own. What breaks in stops it, a Ctrl-C where the operator says so; the step is done
+/// again then, and does what is left to do.
+///
+/// # Why
+/// Git may ask for a password at any moment, so the keys are its own, and no line is drawn that would take its question off the
+/// screen.
+async fn apart(
     ctx: &Context<'_>,
     repository: &Repository,
     act: impl FnOnce(&Repository) -> Result<Outcome, git::Error> + Send + 'static,
 ) -> Result<Done, Stop> {
     let (repository, leash) = repository.leashed().map_err(refused)?;
+    ctx.desk.show(Show::KeysLeft);
+    let began = ctx.world.clock.now();
     let mut work = tokio::task::spawn_blocking(move || act(&repository));
-    let stop = tokio::select! {
-        biased;
-        done = &mut work => {
-            let done = done.map_err(Stop::broken)?;
-            if done.is_err() {
-                // A Ctrl-C reaches git as well, and git is the faster one.
-                tokio::select! {
-                    stop = ctx.desk.trouble() => return Err(stop),
-                    () = ctx.world.clock.sleep(A_MOMENT) => {}
-                }
-            }
-            return outcome(done);
+    let stop = loop {
+        let disturbance = tokio::select! {
+            biased;
+            done = &mut work => return came_of(ctx, done).await,
+            disturbance = ctx.desk.interruption() => disturbance,
+        };
+        if let Disturbance::Stop(stop) = disturbance {
+            break stop;
         }
-        stop = ctx.desk.trouble() => stop,
+        // Where git itself asks something the Ctrl-C was for it.
+        let Some(_withheld) = leash.withhold() else { continue };
+        let attended = tokio::select! {
+            biased;
+            done = &mut work => return came_of(ctx, done).await,
+            attended = attend(ctx, began) => attended,
+        };
+        if let Err(stop) = attended {
+            break stop;
+        }
     };
     leash.pull();
     tokio::select! {
-        _ = &mut work => {}
+        _ = &mut work => return Err(stop),
         () = ctx.world.clock.sleep(PATIENCE) => leash.kill(),
     }
+    // It gives the terminal back.
+    tokio::select! {
+        _ = &mut work => {}
+        () = ctx.world.clock.sleep(PATIENCE) => {}
+    }
     Err(stop)
+}
+
+async fn attend(ctx: &Context<'_>, began: Timestamp) -> Result<(), Stop> {
+    let most = ctx.settings.timeout.map(|limit| format!(" (at most {})", brief(limit))).unwrap_or_default();
+    let so_far = brief(ctx.world.clock.now().since(began));
+    let prompt = format!("git has been at it for {so_far}{most}, and is held.\nGo on with it, or stop it?");
+    let form = Form::Way(vec![Way::Wait, Way::Stop]);
+    match ctx.desk.ask(Asked { purpose: Purpose::Command, prompt, form }).await? {
+        Answer::Way { way: Way::Stop, .. } => Err(Stop::failed("stopped", "git was stopped by the operator")),
+        _ => Ok(()),
+    }
+}
+
+/// What has come of the work. A signal that ended git as well, such as that of a terminal that is gone, is not git's failure.
+async fn came_of(
+    ctx: &Context<'_>,
+    done: Result<Result<Outcome, git::Error>, tokio::task::JoinError>,
+) -> Result<Done, Stop> {
+    let done = done.map_err(Stop::broken)?;
+    if done.is_err() {
+        tokio::select! {
+            biased;
+            disturbance = ctx.desk.interruption() => if let Disturbance::Stop(stop) = disturbance {
+                return Err(stop);
+            },
+            () = ctx.world.clock.sleep(A_MOMENT) => {}
+        }
+    }
+    outcome(done)
 }
 
 fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {
@@ -179,11 +228,15 @@ fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {
     }
 }
 
-/// What git refused; where it took too long that is told apart, as with a command.
+/// What git refused; where it took too long, or a person ended it, that is told apart, as with a command.
 #[expect(clippy::needless_pass_by_value, reason = "it stands behind `map_err`")]
 fn refused(error: git::Error) -> Stop {
     let timed_out = matches!(error, git::Error::TooLong(_));
-    let reason = if timed_out { "timeout" } else { "git" };
+    let reason = match error {
+        git::Error::TooLong(_) => "timeout",
+        git::Error::Interrupted => "stopped",
+        _ => "git",
+    };
     let facts = Map::from_iter([("timed_out".to_owned(), timed_out.into())]);
     Stop::Failed(Failure { reason, message: error.to_string(), facts })
 }
@@ -219,8 +272,8 @@ fn bump(ctx: &Context<'_>, version: &str) -> Result<Done, Stop> {
 }
 
 /// Commits what git knows and was changed. Files it does not know are asked about, and left out unless they are named.
-async fn commit(ctx: &Context<'_>, message: &str) -> Result<Done, Stop> {
-    let changes = ctx.world.repository.changes().map_err(refused)?;
+async fn commit(ctx: &Context<'_>, repository: &Repository, message: String) -> Result<Done, Stop> {
+    let changes = repository.changes().map_err(refused)?;
     let of = |kind| changes.iter().filter(move |change| change.kind == kind).map(|change| change.path.clone());
     let mut paths: Vec<String> = of(ChangeKind::Tracked).collect();
     let unknown: Vec<Item> = of(ChangeKind::Untracked).map(|text| Item { text, optional: true }).collect();
@@ -229,14 +282,15 @@ async fn commit(ctx: &Context<'_>, message: &str) -> Result<Done, Stop> {
         let prompt =
             "git does not know these files. Tick those that belong in the fix; the others stay out of it.".into();
         if let Answer::Checked(ticked) = ctx.desk.ask(Asked { purpose, prompt, form }).await? {
-            ctx.world.repository.add(&ticked).map_err(refused)?;
+            repository.add(&ticked).map_err(refused)?;
             paths.extend(ticked);
         }
     }
     for path in &paths {
         ctx.desk.show(Show::Info(path));
     }
-    let mut done = outcome(ctx.world.repository.commit(message, &paths))?;
+    let named = paths.clone();
+    let mut done = apart(ctx, repository, move |it| it.commit(&message, &named)).await?;
     done.result.insert("files".to_owned(), paths.into());
     if let Ok(Some(head)) = ctx.world.repository.head() {
         done.result.insert("commit".to_owned(), head.into());

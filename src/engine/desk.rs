@@ -147,6 +147,16 @@ impl StepDesk<'_> {
         }
     }
 
+    /// What `stop` is to something that runs: a Ctrl-C of a person only asks for attention.
+    fn heard(&self, stop: Stop) -> Disturbance {
+        let person = self.engine.operator.presence() == Presence::Person;
+        if person && matches!(stop, Stop::Signal(Signal::Int)) {
+            self.engine.trouble.forget();
+            return Disturbance::Attention(Attention::Interrupt);
+        }
+        Disturbance::Stop(stop)
+    }
+
     async fn lent(&self, command: &Spec) -> Result<How, Stop> {
         let mut lent = self.engine.operator.lend(command);
         let ended = tokio::select! {
@@ -207,12 +217,8 @@ impl Desk for StepDesk<'_> {
                     attention = self.engine.operator.attention() => return Disturbance::Attention(attention),
                 };
                 match trouble {
-                    // Ctrl-C, pressed in the moment before the keys were listened to.
-                    Trouble::Stop(Stop::Signal(Signal::Int)) if self.engine.operator.presence() == Presence::Person => {
-                        self.engine.trouble.forget();
-                        return Disturbance::Attention(Attention::Interrupt);
-                    }
-                    Trouble::Stop(stop) => return Disturbance::Stop(stop),
+                    // A Ctrl-C may be pressed in the moment before the keys are listened to.
+                    Trouble::Stop(stop) => return self.heard(stop),
                     Trouble::Breach(key, stop) => {
                         if let Err(stop) = self.engine.breached(&key, stop).await {
                             return Disturbance::Stop(stop);
@@ -223,8 +229,8 @@ impl Desk for StepDesk<'_> {
         })
     }
 
-    fn trouble(&self) -> LocalFuture<'_, Stop> {
-        Box::pin(self.stop())
+    fn interruption(&self) -> LocalFuture<'_, Disturbance> {
+        Box::pin(async { self.heard(self.stop().await) })
     }
 
     fn anchor(&self) -> String {

@@ -14,6 +14,7 @@
 //! Every operation looks at the repository to see what is already done; doing one again changes nothing.
 //! No name reaches `git` where it could be taken for an option.
 
+mod front;
 mod leash;
 mod name;
 mod preflight;
@@ -21,7 +22,7 @@ mod program;
 mod read;
 mod write;
 
-pub use leash::Leash;
+pub use leash::{Leash, Withheld};
 pub use name::check_name;
 pub use preflight::{Continues, Failure, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
@@ -53,6 +54,9 @@ pub enum Error {
     /// `git` took longer than it may, and was killed.
     #[error("git took longer than {0} s and was stopped; see whether the remote answers, then try again")]
     TooLong(u64),
+    /// A Ctrl-C ended it, while it had the terminal.
+    #[error("git was ended by Ctrl-C; try again, and it does what is left to do")]
+    Interrupted,
     /// Somebody pulled the leash.
     #[error("git was stopped; try again")]
     Stopped,

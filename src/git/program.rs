@@ -1,17 +1,20 @@
 //! The `git` program: the one place that starts it.
 
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
 use super::Error;
-use super::leash::{Rope, Running};
+use super::leash::{Died, Rope};
 use crate::vars::Environment;
+
+/// How often it is looked whether `git` wants the terminal.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Whether `git` may ask for a password at the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,31 +78,29 @@ impl Program {
         if self.limit.is_none() && self.rope.is_none() {
             return command.output().map_err(Error::Spawn);
         }
-        // A group of its own reads nothing from the terminal: where git may ask for a password it stays in ours.
-        let apart = self.prompts == Prompts::Never;
-        if apart {
-            command.process_group(0);
-        }
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut begin = || {
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let rope = self.rope.clone().unwrap_or_default();
+        let begun = rope.hold(|| {
             let child = command.spawn().map_err(Error::Spawn)?;
-            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-            let running = pid.map(if apart { Running::Apart } else { Running::Among });
-            Ok::<_, Error>(((child, running), running))
+            let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            Ok::<_, Error>((child, group))
+        });
+        let child = begun.ok_or(Error::Stopped)??;
+        let (over, ended) = mpsc::channel::<()>();
+        let watch = {
+            let (rope, limit, prompts) = (Arc::clone(&rope), self.limit, self.prompts);
+            std::thread::spawn(move || watch(&rope, limit, prompts, &ended))
         };
-        let begun = match &self.rope {
-            Some(rope) => rope.hold(begin),
-            None => Some(begin().map(|(begun, _)| begun)),
-        };
-        let (child, running) = begun.ok_or(Error::Stopped)??;
-        let ended = match self.limit {
-            Some(limit) => wait_within(limit, child, running),
-            None => child.wait_with_output().map_err(Error::Spawn),
-        };
-        if let Some(rope) = &self.rope {
-            rope.release();
+        let output = child.wait_with_output().map_err(Error::Spawn);
+        drop(over);
+        let late = watch.join().unwrap_or(false);
+        let signal = output.as_ref().ok().and_then(|output| output.status.signal());
+        rope.release(if signal.is_some() { Died::OfASignal } else { Died::Naturally });
+        match self.limit {
+            Some(limit) if late => Err(Error::TooLong(limit.as_secs())),
+            _ if signal == Some(Signal::INT.as_raw()) => Err(Error::Interrupted),
+            _ => output,
         }
-        ended
     }
 
     /// What `git` wrote to standard output, when it ended well.
@@ -116,17 +117,24 @@ pub(super) fn refused(args: &[&str], output: &Output) -> Error {
     Error::Refused { command, code: output.code, output: said }
 }
 
-/// Waits for `child`, and ends it where it takes too long.
-fn wait_within(limit: Duration, child: Child, running: Option<Running>) -> Result<std::process::Output, Error> {
-    let (over, ended) = mpsc::channel::<()>();
-    let watch = std::thread::spawn(move || {
-        let late = ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
-        if let Some(running) = running.filter(|_| late) {
-            running.send(Signal::KILL);
+/// Watches what is on `rope` until `ended` closes, and ends it where it takes longer than `limit`: whether it did.
+fn watch(rope: &Rope, limit: Option<Duration>, prompts: Prompts, ended: &Receiver<()>) -> bool {
+    let began = Instant::now();
+    loop {
+        let left = limit.map(|limit| limit.saturating_sub(began.elapsed()));
+        if left.is_some_and(|left| left.is_zero()) {
+            rope.end();
+            return true;
         }
-        late
-    });
-    let output = child.wait_with_output().map_err(Error::Spawn);
-    drop(over);
-    if watch.join().unwrap_or(false) { Err(Error::TooLong(limit.as_secs())) } else { output }
+        let patience = match prompts {
+            Prompts::Allowed => left.map_or(LOOK, |left| left.min(LOOK)),
+            Prompts::Never => left.unwrap_or(Duration::MAX),
+        };
+        if ended.recv_timeout(patience) != Err(RecvTimeoutError::Timeout) {
+            return false;
+        }
+        if prompts == Prompts::Allowed {
+            rope.serve();
+        }
+    }
 }

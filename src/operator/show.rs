@@ -61,6 +61,8 @@ pub enum Show<'a> {
         /// How long it may take.
         timeout: Option<Duration>,
     },
+    /// The keys are left to what runs, which may ask something itself: of a person only a Ctrl-C is heard.
+    KeysLeft,
     /// The command wrote this; masked, and cut anywhere.
     Output(&'a [u8]),
     /// The command is over, well or not.

@@ -261,6 +261,10 @@ impl Screen for Terminal {
             }
             Show::Progress(line) => self.canvas.message(now, clean(line).replace('\n', " ").trim()),
             Show::CommandEnded | Show::Step { .. } => self.canvas.end(),
+            Show::KeysLeft => {
+                let said = self.settings.paint().tone(Tone::Dim, self.text.keys_left);
+                self.canvas.print(&[format!("  {said}")]);
+            }
             _ => {}
         }
     }

@@ -96,38 +96,3 @@ fn without_a_terminal_an_interactive_step_is_not_begun() {
     person.types("\u{3}");
     assert_eq!(person.code().0, 130);
 }
-
-#[test]
-fn ctrl_c_while_git_talks_to_a_remote_pauses_and_the_step_is_done_again() {
-    let world = World::new();
-    let path = world.sandbox.dir().join("push.yaml");
-    std::fs::write(
-        &path,
-        "name: push\nversion: 1\nstages:\n  - id: s\n    steps:\n      - {id: a, git: {push: [later]}}\n      - {id: b, confirm: 'Really over?'}\n",
-    )
-    .unwrap();
-    let hooks = world.sandbox.dir().join("hooks");
-    std::fs::create_dir(&hooks).unwrap();
-    let hook = hooks.join("pre-push");
-    std::fs::write(&hook, "#!/bin/sh\necho hooked >/dev/tty\nread -r line </dev/tty\n").unwrap();
-    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let repository = world.sandbox.repository();
-    let git = |args: &[&str]| {
-        assert!(std::process::Command::new("git").arg("-C").arg(&repository).args(args).status().unwrap().success());
-    };
-    git(&["config", "core.hooksPath", &hooks.display().to_string()]);
-    git(&["tag", "later"]);
-    let mut person = Person::at(&world, &["start", "v1.2.3", "1234", "--runbook", &path.display().to_string()]);
-    person.sees(&["hooked"]);
-    person.types("\u{3}");
-    let (code, last) = person.code();
-    assert_eq!(code, 130, "{last}");
-    assert!(!world.events().iter().any(|event| matches!(event, Event::StepFailed { .. })), "{last}");
-    // What is typed goes to whoever git starts.
-    let mut person = Person::at(&world, &["resume"]);
-    person.sees(&["hooked"]);
-    person.types("on\r");
-    person.sees(&["Really over?", LISTENS]);
-    person.types("\u{3}");
-    assert_eq!(person.code().0, 130);
-}

@@ -6,6 +6,7 @@ mod again;
 mod back;
 mod broken;
 mod fixture;
+mod git;
 mod killed;
 mod lent;
 mod terminal;

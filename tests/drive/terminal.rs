@@ -21,11 +21,16 @@ pub(crate) struct Person {
     bytes: Receiver<Vec<u8>>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
 }
 
 impl Person {
     pub(crate) fn at(world: &World, args: &[&str]) -> Self {
+        Self::at_with(world, args, &[])
+    }
+
+    /// The same with more in the environment.
+    pub(crate) fn at_with(world: &World, args: &[&str], env: &[(&str, &str)]) -> Self {
         let size = PtySize { rows: 40, cols: 80, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(EXE);
@@ -37,6 +42,9 @@ impl Person {
         }
         command.env("TERM", "xterm");
         command.env("NO_COLOR", "1");
+        for (name, value) in env {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
@@ -51,7 +59,7 @@ impl Person {
         });
         let keys = pair.master.take_writer().unwrap();
         let screen = vt100::Parser::new(40.try_into().unwrap(), 80.try_into().unwrap(), 2000);
-        Self { screen, raw: Vec::new(), bytes, keys, child, _master: pair.master }
+        Self { screen, raw: Vec::new(), bytes, keys, child, master: pair.master }
     }
 
     fn seen(&self) -> String {
@@ -60,10 +68,15 @@ impl Person {
 
     /// Waits until all of `texts` stand on the screen.
     pub(crate) fn sees(&mut self, texts: &[&str]) -> String {
+        self.sees_that(&format!("{texts:?}"), |seen| texts.iter().all(|text| seen.contains(text)))
+    }
+
+    /// Waits until `holds` does of the screen.
+    pub(crate) fn sees_that(&mut self, what: &str, holds: impl Fn(&str) -> bool) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             let seen = self.seen();
-            if texts.iter().all(|text| seen.contains(text)) {
+            if holds(&seen) {
                 return seen;
             }
             match self.bytes.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -71,7 +84,7 @@ impl Person {
                     self.raw.extend_from_slice(&bytes);
                     self.screen.process(&bytes);
                 }
-                Err(error) => panic!("{texts:?} did not come ({error}):\n{seen}"),
+                Err(error) => panic!("{what} did not come ({error}):\n{seen}"),
             }
         }
     }
@@ -81,14 +94,40 @@ impl Person {
         self.keys.flush().unwrap();
     }
 
+    /// Sends the program `signal`.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.child.process_id().and_then(|id| Pid::from_raw(id.cast_signed())).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
     /// Kills the program without a chance to tidy up.
     pub(crate) fn kill(mut self) {
-        let pid = self.child.process_id().and_then(|id| Pid::from_raw(id.cast_signed())).unwrap();
-        kill_process(pid, Signal::KILL).unwrap();
+        self.signal(Signal::KILL);
         self.child.wait().unwrap();
     }
 
+    /// What the terminal does with the keys that are typed, in words.
+    pub(crate) fn mode(&self) -> String {
+        let mode = self.master.get_termios().unwrap();
+        format!("{:?} {:?}", mode.input_flags, mode.local_flags)
+    }
+
+    /// Waits until another process group than the program's has the terminal's foreground.
+    pub(crate) fn has_lent(&self) {
+        let own = self.child.process_id().map(u32::cast_signed);
+        let end = Instant::now() + PATIENCE;
+        while self.master.process_group_leader() == own {
+            assert!(Instant::now() < end, "the terminal was not lent");
+            std::thread::yield_now();
+        }
+    }
+
     pub(crate) fn code(mut self) -> (u32, String) {
+        self.ended()
+    }
+
+    /// Waits for the end of the program: its exit code, and what stands on the screen.
+    pub(crate) fn ended(&mut self) -> (u32, String) {
         while let Ok(bytes) = self.bytes.recv_timeout(PATIENCE) {
             self.raw.extend_from_slice(&bytes);
             self.screen.process(&bytes);
