@@ -5,6 +5,7 @@
 mod again;
 mod back;
 mod broken;
+mod detach;
 mod fixture;
 mod git;
 mod killed;

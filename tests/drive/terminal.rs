@@ -122,6 +122,14 @@ impl Person {
         }
     }
 
+    /// Closes the terminal under it, and gives its exit code.
+    pub(crate) fn hangs_up(self) -> u32 {
+        let Self { mut child, bytes, keys, master, .. } = self;
+        // Whoever reads for us ends with the next that it reads, and is the last to let go of the terminal.
+        drop((bytes, keys, master));
+        child.wait().unwrap().exit_code()
+    }
+
     pub(crate) fn code(mut self) -> (u32, String) {
         self.ended()
     }
