@@ -47,6 +47,11 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         Err(nothing) if nothing.exit == Exit::Nothing && arguments.run.is_none() => {
             return blind::rollback(arguments, &session, None, &nothing);
         }
+        // What was written of any run cannot be read.
+        Err(unreadable) if unreadable.exit == Exit::Error && arguments.to.is_some() => {
+            say(&unreadable.message);
+            return blind::rollback(arguments, &session, None, &unreadable);
+        }
         Err(other) => return Err(other),
     };
     let id = selected.paths.id.clone();

@@ -54,7 +54,11 @@ pub(super) fn active(store: &Store) -> Result<Option<Selected>, Trouble> {
 
 /// Every run, the oldest first.
 pub(super) fn runs(store: &Store) -> Result<Vec<RunPaths>, Trouble> {
-    store.runs().map_err(|error| Trouble::new(Exit::Error, whole(&error)))
+    store.runs().map_err(|error| {
+        let next =
+            "no run can be begun, shown or taken up before that is mended; `hotfix rollback --to TAG` works without";
+        Trouble::new(Exit::Error, format!("{}\n{next}", whole(&error)))
+    })
 }
 
 /// Who drives the run `id`, where anybody may: no lock is taken to see it.

@@ -68,6 +68,24 @@ fn a_state_directory_that_vanishes_stops_the_run() {
     assert_eq!(project.left("log"), "", "nothing is done that cannot be written down");
 }
 
+#[test]
+fn a_state_directory_that_cannot_be_used_stops_a_start_and_no_rollback() {
+    let project = steps(&["{id: a, affects: production, run: 'echo a >> \"$T/log\"'}"])
+        .stage("back\ntrigger: rollback", &["{id: b, run: 'echo \"$HOTFIX_ROLLBACK_TO\" >> \"$T/log\"'}"])
+        .open();
+    fs::write(project.path("work/.git/hotfix"), "no directory\n").unwrap();
+    let said = ["hotfix/runs: cannot list it", "before that is mended", "`hotfix rollback --to TAG` works without"];
+    project.start("s/a: v1.2.4\n").exits(1).says(&said);
+    project.hotfix(&["status"]).exits(1).says(&said);
+    project.hotfix(&["rollback"]).exits(1).says(&said);
+    assert_eq!(project.left("log"), "", "nothing is done that cannot be written down");
+    fs::write(project.path("answers.yaml"), "rollback: yes\n").unwrap();
+    let answers = project.path("answers.yaml").display().to_string();
+    let ended = project.hotfix(&["rollback", "--to", "v1.2.3", "--answers", &answers]);
+    ended.exits(10).says(&["NOTHING CAN BE WRITTEN DOWN", "it is run all the same"]);
+    assert_eq!(project.left("log"), "v1.2.3\n");
+}
+
 /// Has the first record say that a newer program wrote it.
 fn age(project: &Project) {
     let mut records: Vec<Record> = project.records();
