@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use hotfix::event::Event;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::fixture::{World, ends, kill};
 use crate::terminal::{LISTENS, Person};
@@ -147,4 +148,44 @@ fn a_pipe_that_nobody_reads_and_one_that_is_broken_do_not_hold_it_up() {
     drop(child.stderr.take());
     child.wait().unwrap();
     slow.failed_once();
+}
+
+/// The number behind `name` in a line of a status file.
+fn number(status: &str, name: &str) -> i32 {
+    let (_, rest) = status.split_once(&format!("\"{name}\":")).unwrap();
+    rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn after_a_reboot_nobody_is_taken_for_who_has_their_number_now() {
+    let slow = Slow::new("");
+    let (child, mut lines) = slow.world.begin(&slow.start());
+    lines.wait_for("  begun");
+    let state = slow.world.sandbox.repository().join(".git/hotfix");
+    let held = std::fs::read_to_string(state.join("lock")).unwrap();
+    kill(child);
+    let path = slow.world.runs()[0].join("output/s.a.1.status");
+    let status = std::fs::read_to_string(&path).unwrap();
+    let (supervisor, group) = (number(&status, "pid"), number(&status, "pgid"));
+    kill_process(Pid::from_raw(supervisor).unwrap(), Signal::KILL).unwrap();
+    kill_process_group(Pid::from_raw(group).unwrap(), Signal::KILL).unwrap();
+    // The machine counts from the beginning again, and this test has the numbers now. The files say what they said.
+    let own = std::process::id();
+    std::fs::write(&path, status.replace(&supervisor.to_string(), &own.to_string())).unwrap();
+    let mut holder: serde_json::Value = serde_json::from_str(&held).unwrap();
+    holder["pid"] = own.into();
+    std::fs::write(state.join("lock"), holder.to_string()).unwrap();
+
+    let status = slow.status();
+    assert!(status.contains("cut off, its end is not known") && status.contains("Driven by   nobody"), "{status}");
+    let said = ends(&slow.world.hotfix(&["resume"]), 7);
+    assert!(said.contains("s/a began, and nobody knows how it ended"), "{said}");
+    std::fs::write(slow.at("go"), "").unwrap();
+    let answers = slow.world.answers("s/a: [again, pause]\n");
+    ends(&slow.world.hotfix(&["resume", "--answers", &answers]), 9);
+    assert_eq!(
+        std::fs::read_to_string(slow.at("begun")).unwrap(),
+        "x\nx\n",
+        "it was run again because somebody said so"
+    );
 }
