@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
+use super::commit::{Commit, commit};
 use super::context::render;
 use super::{Asked, Context, Disturbance, Done, Failure, Kind, Repetition, Stop};
 use crate::clock::{LocalFuture, Timestamp, brief};
-use crate::git::{self, ChangeKind, Outcome, Repository};
-use crate::operator::{Answer, Form, Item, Purpose, Show, Way};
+use crate::git::{self, Outcome, Repository};
+use crate::operator::{Answer, Form, Purpose, Show, Way};
 use crate::template::Template;
 use crate::vars::Values;
 use crate::version::files;
@@ -35,8 +36,8 @@ pub enum Git {
     },
     /// Writes a version into the runbook's `version_files`.
     Bump(Template),
-    /// Commits what is staged or changed, with this message.
-    Commit(Template),
+    /// Commits what is staged or changed.
+    Commit(Commit),
     /// Makes an annotated tag.
     Tag {
         /// Its name.
@@ -65,8 +66,8 @@ impl Kind for Git {
             Self::Fetch => format!("git fetch --tags {remote}"),
             Self::Branch { name, from } => format!("git switch -c {} {}", of(name)?, of(from)?),
             Self::Bump(version) => format!("set the version {} in the version files", of(version)?),
-            Self::Commit(message) => {
-                let message = of(message)?;
+            Self::Commit(commit) => {
+                let message = of(&commit.message)?;
                 message.lines().fold("git commit\n".to_owned(), |text, line| text + "    " + line + "\n")
             }
             Self::Tag { name, message: None } => format!("git tag --annotate {}", of(name)?),
@@ -100,6 +101,10 @@ impl Kind for Git {
     fn repetition(&self) -> Repetition {
         Repetition::Unasked
     }
+
+    fn form(&self, _: &Values) -> Result<Option<Form>, String> {
+        Ok(matches!(self, Self::Commit(_)).then_some(Form::Confirm))
+    }
 }
 
 impl Git {
@@ -114,7 +119,7 @@ impl Git {
                 apart(ctx, &repository, move |it| it.create_branch(&name, &from)).await
             }
             Self::Bump(version) => bump(ctx, &of(version)?),
-            Self::Commit(message) => commit(ctx, &repository, of(message)?).await,
+            Self::Commit(fix) => commit(ctx, &repository, (of(&fix.message)?, fix.warn_above)).await,
             Self::Tag { name, message } => {
                 let name = of(name)?;
                 let message = message.as_ref().map_or_else(|| Ok(name.clone()), of)?;
@@ -150,7 +155,7 @@ impl Git {
 /// # Why
 /// Git may ask for a password at any moment, so the keys are its own, and no line is drawn that would take its question off the
 /// screen.
-async fn apart(
+pub(super) async fn apart(
     ctx: &Context<'_>,
     repository: &Repository,
     act: impl FnOnce(&Repository) -> Result<Outcome, git::Error> + Send + 'static,
@@ -230,7 +235,7 @@ fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {
 
 /// What git refused; where it took too long, or a person ended it, that is told apart, as with a command.
 #[expect(clippy::needless_pass_by_value, reason = "it stands behind `map_err`")]
-fn refused(error: git::Error) -> Stop {
+pub(super) fn refused(error: git::Error) -> Stop {
     let timed_out = matches!(error, git::Error::TooLong(_));
     let reason = match error {
         git::Error::TooLong(_) => "timeout",
@@ -267,33 +272,6 @@ fn bump(ctx: &Context<'_>, version: &str) -> Result<Done, Stop> {
     let mut done = Done::with("files", changed);
     if !absent.is_empty() {
         done.result.insert("absent".to_owned(), absent.into());
-    }
-    Ok(done)
-}
-
-/// Commits what git knows and was changed. Files it does not know are asked about, and left out unless they are named.
-async fn commit(ctx: &Context<'_>, repository: &Repository, message: String) -> Result<Done, Stop> {
-    let changes = repository.changes().map_err(refused)?;
-    let of = |kind| changes.iter().filter(move |change| change.kind == kind).map(|change| change.path.clone());
-    let mut paths: Vec<String> = of(ChangeKind::Tracked).collect();
-    let unknown: Vec<Item> = of(ChangeKind::Untracked).map(|text| Item { text, optional: true }).collect();
-    if !unknown.is_empty() {
-        let (purpose, form) = (Purpose::Difference, Form::Checklist(unknown));
-        let prompt =
-            "git does not know these files. Tick those that belong in the fix; the others stay out of it.".into();
-        if let Answer::Checked(ticked) = ctx.desk.ask(Asked { purpose, prompt, form }).await? {
-            repository.add(&ticked).map_err(refused)?;
-            paths.extend(ticked);
-        }
-    }
-    for path in &paths {
-        ctx.desk.show(Show::Info(path));
-    }
-    let named = paths.clone();
-    let mut done = apart(ctx, repository, move |it| it.commit(&message, &named)).await?;
-    done.result.insert("files".to_owned(), paths.into());
-    if let Ok(Some(head)) = ctx.world.repository.head() {
-        done.result.insert("commit".to_owned(), head.into());
     }
     Ok(done)
 }

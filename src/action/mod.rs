@@ -8,6 +8,7 @@ pub mod approve;
 pub mod ask;
 pub mod checklist;
 pub mod command;
+pub mod commit;
 pub mod confirm;
 mod context;
 pub mod git;

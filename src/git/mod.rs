@@ -20,6 +20,7 @@ mod name;
 mod preflight;
 mod program;
 mod read;
+mod stat;
 mod write;
 
 pub use leash::{Leash, Withheld};
@@ -27,6 +28,7 @@ pub use name::check_name;
 pub use preflight::{Continues, Failure, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
 pub use read::{Change, ChangeKind, Identity, Kind, RemoteRef, Repository};
+pub use stat::{Origin, Stat};
 pub use write::Outcome;
 
 /// Why something about a repository cannot be known or done. Each text ends with what to do next.

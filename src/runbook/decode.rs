@@ -112,6 +112,10 @@ fn git(value: Value) -> Value {
     if let Some(name) = map.shift_remove("tag") {
         return json!({ "tag": { "name": name, "message": map.shift_remove("message") } });
     }
+    if let Some(message) = map.shift_remove("commit") {
+        let limits = map.shift_remove("warn_above").unwrap_or_else(|| json!({}));
+        return json!({ "commit": { "message": message, "warn_above": limits } });
+    }
     match map.shift_remove("merge") {
         Some(branch) => json!({ "merge": { "branch": branch, "into": map.shift_remove("into") } }),
         None => Value::Object(map),

@@ -217,6 +217,7 @@ static CHECKLIST_LONG: Record = record("checklist", &[must("items", ITEMS)]);
 static ITEM: Record = record("item", &[must("item", Template), may("optional", Flag)]);
 const APPROVE: Shape = Either(&[Template, Shape::Record(&APPROVE_LONG)]);
 static APPROVE_LONG: Record = record("approve", &[must("prompt", Template), may("optional", Flag)]);
+static LIMITS: Record = record("limits", &[may("files", Count), may("lines", Count)]);
 const GIT: Shape = Either(&[Word(&["fetch"]), Shape::Record(&GIT_LONG)]);
 static GIT_LONG: Record = Record {
     name: "git",
@@ -226,6 +227,7 @@ static GIT_LONG: Record = Record {
         may("from", Template),
         may("bump", Template),
         may("commit", Template),
+        may("warn_above", Shape::Record(&LIMITS)),
         may("tag", Template),
         may("message", Template),
         may("push", List(&Template)),

@@ -43,7 +43,12 @@ fn a_fix_goes_from_the_tag_to_the_remote_and_into_main() {
         .file("package.json", "{\n  \"name\": \"app\",\n  \"version\": \"1.2.3\"\n}\n")
         .open();
     let other = project.git("work", "rev-parse main");
-    project.start("").exits(0).says(&["gone.json is not there", "git push --atomic origin hotfix/42 v1.2.4"]);
+    project.start("s/commit: yes\n").exits(0).says(&[
+        "+1 -1  app.txt",
+        "+1 -1  package.json",
+        "gone.json is not there",
+        "git push --atomic origin hotfix/42 v1.2.4",
+    ]);
     let remote = |what: &str| project.git("remote.git", what);
     assert_eq!(remote("show v1.2.4:package.json"), "{\n  \"name\": \"app\",\n  \"version\": \"1.2.4\"\n}");
     assert_eq!(remote("cat-file -t v1.2.4"), "tag");
@@ -73,19 +78,48 @@ fn a_commit_takes_whatever_git_knows_and_nothing_else_unasked() {
     project.start("s/*: all\n").exits(7).says(&["git does not know these files"]);
     project.resume("s/commit: all of them\n").exits(7);
     project.resume("s/commit: ['other name.txt']\n").exits(7);
-    project.resume("s/commit: [['other name.txt']]\n").exits(0);
+    project.resume("s/commit: [['other name.txt', dir/]]\n").exits(7).says(&["Commit these 8 files", "yes or no"]);
+    project.resume("s/commit: [['other name.txt', dir/], no]\n").exits(9);
+    assert_eq!(project.git("work", "log -1 --format=%s"), "first", "no is no");
+    project.resume("s/commit: [['other name.txt', dir/], no, yes]\n").exits(0);
     let files = project.git("work", "show --no-renames --name-status --format=%s HEAD");
-    let expected =
-        "fix: 42\n\nM\tapp.txt\nD\tgone.txt\nD\tlost.txt\nA\tnew.txt\nD\told.txt\nA\tother name.txt\nA\tstaged.txt";
+    let expected = "fix: 42\n\nM\tapp.txt\nA\tdir/deep.txt\nD\tgone.txt\nD\tlost.txt\nA\tnew.txt\nD\told.txt\nA\tother name.txt\nA\tstaged.txt";
     assert_eq!(files, expected);
-    assert_eq!(project.git("work", "status --porcelain"), "?? dir/\n?? unknown.txt");
+    assert_eq!(project.git("work", "status --porcelain"), "?? unknown.txt");
+}
+
+#[test]
+fn more_than_a_fix_should_be_is_warned_of_and_what_programs_write_is_called_out() {
+    let change = "for file in app.txt other.txt gen.js Cargo.lock; do printf \"1\\n2\\n3\\n\" > $file; done; head -c 9 /dev/zero > logo";
+    let commit = "{id: commit, git: {commit: fix, warn_above: {files: 2, lines: 7}}}";
+    let open = |commit: &str| {
+        let project = steps(&[BRANCH, &work(change), commit]).file(".gitattributes", "gen.js linguist-generated\n");
+        let files = ["other.txt", "gen.js", "Cargo.lock", "logo"];
+        files.iter().fold(project, |project, file| project.file(file, "0\n")).open()
+    };
+    let project = open(commit);
+    let shown = [
+        "+3 -1   Cargo.lock   (lock file)",
+        "+3 -1   gen.js   (generated)",
+        "binary  logo",
+        "Commit these 5 files, +12 -4",
+    ];
+    let too_much =
+        ["3 files are changed, and a fix should not exceed 2", "8 lines are changed, and a fix should not exceed 7"];
+    project.start("").exits(7).says(&shown).says(&too_much);
+    assert!(project.output("s.commit.1.log").contains("+3\n"), "the menu shows the difference");
+    open(&commit.replace("files: 2, lines: 7", "files: 3, lines: 8"))
+        .start("")
+        .exits(7)
+        .says(&shown)
+        .keeps(&["should not exceed"]);
 }
 
 #[test]
 fn nothing_unknown_is_committed_where_the_answer_names_nothing() {
     let work = work("echo two > app.txt; echo x > unknown.txt");
     let project = steps(&[BRANCH, &work, COMMIT]).open();
-    project.start("s/commit: [[]]\n").exits(0);
+    project.start("s/commit: [[], yes]\n").exits(0);
     assert_eq!(project.git("work", "status --porcelain"), "?? unknown.txt");
     let project = steps(&[BRANCH, COMMIT]).open();
     project.start("").exits(5);
@@ -104,7 +138,7 @@ fn a_push_is_all_or_nothing_and_a_refusal_leaves_main_where_it_was() {
     )
     .unwrap();
     project.command("chmod", ".").args(["+x", &hook.display().to_string()]).status().unwrap();
-    project.start("").exits(5);
+    project.start("s/commit: yes\n").exits(5);
     project.tells("s/push", &["started", "failed git"]);
     assert_eq!(project.git("remote.git", "for-each-ref --format=%(refname) refs/heads"), "refs/heads/main");
     std::fs::write(project.path("open"), "").unwrap();
@@ -126,11 +160,11 @@ fn main_may_have_moved_on_the_remote_and_a_conflict_names_its_files() {
     };
     let work = work("echo two > app.txt");
     let project = steps(&[BRANCH, &work, COMMIT, &elsewhere("new.txt"), merge]).open();
-    project.start("").exits(0);
+    project.start("s/commit: yes\n").exits(0);
     assert_eq!(project.git("remote.git", "show main:new.txt"), "three");
     assert_eq!(project.git("remote.git", "show main:app.txt"), "two");
     let project = steps(&[BRANCH, &work, COMMIT, &elsewhere("app.txt"), merge]).open();
-    project.start("").exits(5).says(&["conflicts in", "app.txt"]);
+    project.start("s/commit: yes\n").exits(5).says(&["conflicts in", "app.txt"]);
     assert_eq!(project.git("work", "status --porcelain"), "");
 }
 
@@ -139,7 +173,7 @@ fn a_branch_that_holds_more_than_main_is_not_deleted() {
     let work = work("echo two > app.txt");
     let delete = "{id: delete, git: {delete_branch: '{{ branch }}'}}";
     let project = steps(&[BRANCH, &work, COMMIT, PUSH.replace(", '{{ new_tag }}'", "").as_str(), delete]).open();
-    project.start("").exits(5);
+    project.start("s/commit: yes\n").exits(5);
     project.tells("s/delete", &["started", "failed git"]);
     let refs = project.git("remote.git", "for-each-ref --format=%(refname) refs/heads");
     assert_eq!(refs, "refs/heads/hotfix/42\nrefs/heads/main");

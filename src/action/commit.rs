@@ -1,0 +1,147 @@
+//! The commit of a fix: what would be in it is shown and asked about before it is made.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use super::git::{apart, refused};
+use super::{Asked, Context, Done, Stop};
+use crate::action::confirm::OnNo;
+use crate::event::sha256;
+use crate::git::{ChangeKind, Origin, Repository, Stat};
+use crate::operator::{Answer, Form, Item, Purpose, Show};
+use crate::template::Template;
+
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commit {
+    /// Its message.
+    pub message: Template,
+    /// How much a fix should not exceed.
+    #[serde(default)]
+    pub warn_above: Limits,
+}
+
+/// How much is little enough; more than that is warned of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Files, those that a program writes aside.
+    #[serde(default)]
+    pub files: Option<u64>,
+    /// Lines added and removed in these.
+    #[serde(default)]
+    pub lines: Option<u64>,
+}
+
+/// Commits what git knows and was changed, once the operator has seen it and says so. Files that git does not know are asked
+/// about, and left out unless they are named.
+pub(super) async fn commit(
+    ctx: &Context<'_>,
+    repository: &Repository,
+    (message, limits): (String, Limits),
+) -> Result<Done, Stop> {
+    let changes = repository.changes().map_err(refused)?;
+    let of = |kind| changes.iter().filter(move |change| change.kind == kind).map(|change| change.path.clone());
+    let known: Vec<String> = of(ChangeKind::Tracked).collect();
+    let new = chosen(ctx, of(ChangeKind::Untracked).collect()).await?;
+    // A directory that was ticked stands for what is in it.
+    let new = repository.unknown(&new).map_err(refused)?;
+    let paths = [known.clone(), new.clone()].concat();
+    let stats = repository.stat(&paths).map_err(refused)?;
+    if !paths.is_empty() {
+        let patch = repository.diff(&known).map_err(refused)? + &news(repository, &new);
+        confirm(ctx, (&stats, limits), &patch).await?;
+    }
+    let named = paths.clone();
+    let mut done = apart(ctx, repository, move |it| {
+        it.add(&new)?;
+        it.commit(&message, &named)
+    })
+    .await?;
+    let (added, removed) = lines(&stats);
+    done.result.insert("files".to_owned(), paths.into());
+    done.result.insert("added".to_owned(), added.into());
+    done.result.insert("removed".to_owned(), removed.into());
+    if let Ok(Some(head)) = ctx.world.repository.head() {
+        done.result.insert("commit".to_owned(), head.into());
+    }
+    Ok(done)
+}
+
+/// Those of the files at `unknown` that belong in the fix.
+async fn chosen(ctx: &Context<'_>, unknown: Vec<String>) -> Result<Vec<String>, Stop> {
+    if unknown.is_empty() {
+        return Ok(unknown);
+    }
+    let form = Form::Checklist(unknown.into_iter().map(|text| Item { text, optional: true }).collect());
+    let prompt = "git does not know these files. Tick those that belong in the fix; the others stay out of it.".into();
+    match ctx.desk.ask(Asked { purpose: Purpose::Difference, prompt, form }).await? {
+        Answer::Checked(ticked) => Ok(ticked),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The files at `paths` as additions to a patch.
+fn news(repository: &Repository, paths: &[String]) -> String {
+    let mut patch = String::new();
+    for path in paths {
+        let text = std::fs::read(repository.work_tree().join(path)).unwrap_or_default();
+        let _ = writeln!(patch, "new file {path}");
+        String::from_utf8_lossy(&text).lines().for_each(|line| _ = writeln!(patch, "+{line}"));
+    }
+    patch
+}
+
+/// Shows what would be committed and asks about it. The patch itself is what the menu shows as output.
+async fn confirm(ctx: &Context<'_>, (stats, limits): (&[Stat], Limits), patch: &str) -> Result<(), Stop> {
+    let count = |stat: &Stat| match stat.lines {
+        Some((added, removed)) => format!("+{added} -{removed}"),
+        None => "binary".to_owned(),
+    };
+    let width = stats.iter().map(|stat| count(stat).len()).max().unwrap_or_default();
+    // As it stands: neither wrapped nor filled.
+    let mut table = "```\n".to_owned();
+    for stat in stats {
+        let origin = match stat.origin {
+            Origin::Person => "",
+            Origin::LockFile => "   (lock file)",
+            Origin::Generated => "   (generated)",
+        };
+        let _ = writeln!(table, "{:<width$}  {}{origin}", count(stat), stat.path);
+    }
+    ctx.desk.show(Show::Guidance(&(table + "```")));
+    too_much(stats, limits).iter().for_each(|warning| ctx.desk.show(Show::Warning(warning)));
+    let kept = std::fs::write(ctx.place.file(".log"), ctx.world.masker.text(patch));
+    if let Err(error) = kept {
+        ctx.desk.show(Show::Warning(&format!("the difference cannot be shown: {error}")));
+    }
+    let (added, removed) = lines(stats);
+    let files = if stats.len() == 1 { "this file".to_owned() } else { format!("these {} files", stats.len()) };
+    // An answer is for this difference and no other.
+    let digest = sha256(patch.as_bytes());
+    let prompt = format!("Commit {files}, +{added} -{removed} lines (difference {})?", &digest[..8]);
+    match ctx.desk.ask(Asked::own(prompt.clone(), Form::Confirm)).await? {
+        Answer::No => Err(Stop::No { does: OnNo::Pause, prompt }),
+        _ => Ok(()),
+    }
+}
+
+/// What there is to be said where it is more than a fix should be. What programs write is not counted.
+fn too_much(stats: &[Stat], limits: Limits) -> Vec<String> {
+    let own: Vec<Stat> = stats.iter().filter(|stat| stat.origin == Origin::Person).cloned().collect();
+    let (added, removed) = lines(&own);
+    let found = [(limits.files, own.len() as u64, "files"), (limits.lines, added + removed, "lines")];
+    let over = found.into_iter().filter_map(|(limit, found, what)| {
+        let limit = limit.filter(|limit| found > *limit)?;
+        Some(format!("{found} {what} are changed, and a fix should not exceed {limit}: is all of it needed now?"))
+    });
+    over.collect()
+}
+
+/// How many lines are added and removed in all.
+fn lines(stats: &[Stat]) -> (u64, u64) {
+    let counted = stats.iter().filter_map(|stat| stat.lines);
+    counted.fold((0, 0), |(added, removed), (more, less)| (added + more, removed + less))
+}

@@ -1,0 +1,133 @@
+//! What a commit would hold: how much of each file, and which files nobody writes by hand.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use super::{Error, Repository};
+
+/// The files that package managers write, by the last part of their names.
+const LOCK_FILES: [&str; 17] = [
+    "Cargo.lock",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "bun.lock",
+    "deno.lock",
+    "composer.lock",
+    "Gemfile.lock",
+    "poetry.lock",
+    "Pipfile.lock",
+    "pdm.lock",
+    "uv.lock",
+    "go.sum",
+    "gradle.lockfile",
+    "packages.lock.json",
+    "Podfile.lock",
+];
+/// How much of a file that git does not know is read to count its lines, in bytes.
+const COUNTED: u64 = 4 * 1024 * 1024;
+/// How far into it a NUL byte makes it binary, in bytes, as git has it.
+const BINARY: usize = 8000;
+
+/// What would be committed of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Its path from the top of the work tree.
+    pub path: String,
+    /// How many lines are added and removed; `None` for a binary file.
+    pub lines: Option<(u64, u64)>,
+    /// Who writes such a file.
+    pub origin: Origin,
+}
+
+/// Who writes a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A person.
+    Person,
+    /// A package manager.
+    LockFile,
+    /// Some other program: the attribute `linguist-generated` says so.
+    Generated,
+}
+
+impl Repository {
+    /// How the files at `paths`, some of which git may not know yet, differ from HEAD.
+    ///
+    /// # Errors
+    /// Where `git` refuses.
+    pub fn stat(&self, paths: &[String]) -> Result<Vec<Stat>, Error> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.about(&["diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "HEAD", "--"], paths)?;
+        let generated = self.about(&["check-attr", "-z", "linguist-generated", "--"], paths)?;
+        let fields: Vec<&str> = generated.split('\0').collect();
+        let generated: Vec<&str> =
+            fields.chunks_exact(3).filter(|one| matches!(one[2], "set" | "true")).map(|one| one[0]).collect();
+        let known: Vec<(&str, Option<(u64, u64)>)> = known
+            .split('\0')
+            .filter_map(|line| {
+                let (added, rest) = line.split_once('\t')?;
+                let (removed, path) = rest.split_once('\t')?;
+                Some((path, added.parse().ok().zip(removed.parse().ok())))
+            })
+            .collect();
+        let stat = |path: &String| {
+            let lines = match known.iter().find(|(known, _)| known == path) {
+                Some((_, lines)) => *lines,
+                None => count(&self.work_tree().join(path)).map(|lines| (lines, 0)),
+            };
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let origin = if LOCK_FILES.contains(&name) {
+                Origin::LockFile
+            } else if generated.contains(&path.as_str()) {
+                Origin::Generated
+            } else {
+                Origin::Person
+            };
+            Stat { path: path.clone(), lines, origin }
+        };
+        Ok(paths.iter().map(stat).collect())
+    }
+
+    /// The files at or below `paths` that git does not know and does not ignore.
+    ///
+    /// # Errors
+    /// Where `git` refuses.
+    pub fn unknown(&self, paths: &[String]) -> Result<Vec<String>, Error> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.about(&["ls-files", "-z", "--others", "--exclude-standard", "--"], paths)?;
+        Ok(found.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// How the files at `paths` differ from HEAD, as a patch. Of a file that git does not know it has nothing.
+    ///
+    /// # Errors
+    /// Where `git` refuses.
+    pub fn diff(&self, paths: &[String]) -> Result<String, Error> {
+        if paths.is_empty() {
+            return Ok(String::new());
+        }
+        self.about(&["diff", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD", "--"], paths)
+    }
+
+    fn about(&self, args: &[&str], paths: &[String]) -> Result<String, Error> {
+        let all: Vec<&str> = args.iter().copied().chain(paths.iter().map(String::as_str)).collect();
+        self.program.text(&all)
+    }
+}
+
+/// How many lines the file at `path` has; `None` where it is binary or cannot be read.
+fn count(path: &Path) -> Option<u64> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(COUNTED).read_to_end(&mut bytes).ok()?;
+    if bytes.iter().take(BINARY).any(|byte| *byte == 0) {
+        return None;
+    }
+    let whole = bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
+    Some(whole + u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n")))
+}
