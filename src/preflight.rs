@@ -33,7 +33,7 @@ pub fn preflight(
     let scripts: Vec<String> = scripts(runbook).into_iter().collect();
     let repository =
         git::preflight(path, environment.clone(), prompts, &git::Request { scripts: &scripts, ..*request })?;
-    let mut found = Preflight { failures: repository.failures, warnings: Vec::new() };
+    let mut found = Preflight { failures: repository.failures, warnings: repository.warnings };
     if request.reach == Reach::Offline {
         found.warnings.push(format!("the remote {} was not asked: --offline", request.remote));
     }

@@ -62,7 +62,7 @@ impl Sandbox {
         let scripts = ["./file".to_owned(), "./deploy.sh".to_owned()];
         let (branch, remote, reach) = ("hotfix/1", "origin", Reach::Online);
         let continues = Continues::Nothing;
-        let wanted = Request { tag, new_tag, branch, continues, remote, reach, scripts: &scripts };
+        let wanted = Request { tag, new_tag, branch, continues, main: "main", remote, reach, scripts: &scripts };
         preflight(path, self.env.clone(), Prompts::Never, &wanted).unwrap()
     }
 }

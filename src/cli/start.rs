@@ -219,12 +219,14 @@ impl Prepared {
 
     /// What there is to be said, or everything that stands in the way.
     fn preflight(&self, loaded: &Loaded, session: &Session) -> Result<Vec<String>, Trouble> {
-        let remote = self.vars.get("remote").map(crate::vars::text_of).unwrap_or_default();
+        let [main, remote] =
+            ["main", "remote"].map(|name| self.vars.get(name).map(crate::vars::text_of).unwrap_or_default());
         let request = git::Request {
             tag: &self.identity.tag,
             new_tag: &self.identity.new_tag,
             branch: &self.identity.branch,
             continues: self.continues,
+            main: &main,
             remote: &remote,
             reach: self.reach,
             scripts: &[],

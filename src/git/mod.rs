@@ -21,6 +21,7 @@ mod preflight;
 mod program;
 mod read;
 mod stat;
+mod unfinished;
 mod write;
 
 pub use leash::{Leash, Withheld};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ChangeKind, Error, Kind, Prompts, Repository, check_name};
+use super::{ChangeKind, Error, Kind, Prompts, RemoteRef, Repository, check_name};
 use crate::vars::Environment;
 
 /// Whether the remote is asked.
@@ -34,6 +34,8 @@ pub struct Request<'a> {
     pub branch: &'a str,
     /// Whether it may be there already.
     pub continues: Continues,
+    /// The branch that everything comes back to.
+    pub main: &'a str,
     /// The remote.
     pub remote: &'a str,
     /// Whether it is asked.
@@ -60,6 +62,8 @@ pub struct Preflight {
     pub tag_commit: Option<String>,
     /// The scripts that the tag's tree does not have; their steps become work by hand.
     pub missing_scripts: Vec<String>,
+    /// What there is to be said, and stands in nobody's way.
+    pub warnings: Vec<String>,
 }
 
 impl Preflight {
@@ -91,9 +95,19 @@ pub fn preflight(path: &Path, env: Environment, prompts: Prompts, wanted: &Reque
     if found.failures.iter().any(|failure| failure.mend == "choose another name") {
         return Ok(found);
     }
-    names_here(&repository, wanted, &mut found)?;
-    if wanted.reach == Reach::Online {
-        remote(&repository, wanted, &mut found)?;
+    let refs = match wanted.reach {
+        Reach::Online => remote(&repository, wanted, &mut found)?,
+        Reach::Offline => Vec::new(),
+    };
+    names_here(&repository, wanted, &refs, &mut found)?;
+    let main = Kind::Branch.full(wanted.main);
+    let there = refs.iter().find(|other| other.name == main).map(|other| other.commit.clone());
+    let known = [there, Some(format!("refs/remotes/{}/{}", wanted.remote, wanted.main)), Some(main)];
+    for name in known.into_iter().flatten().filter(|_| check_name(wanted.main).is_ok()) {
+        if let Some(main) = repository.commit_of(&name)? {
+            found.warnings.extend(repository.unfinished(&main, wanted.branch, (wanted.remote, &refs))?);
+            break;
+        }
     }
     if let Some(commit) = &found.tag_commit {
         for script in wanted.scripts {
@@ -121,8 +135,18 @@ fn work_tree(repository: &Repository, found: &mut Preflight) -> Result<(), Error
     Ok(())
 }
 
-fn names_here(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) -> Result<(), Error> {
+fn names_here(
+    repository: &Repository,
+    wanted: &Request<'_>,
+    refs: &[RemoteRef],
+    found: &mut Preflight,
+) -> Result<(), Error> {
     found.tag_commit = repository.find(Kind::Tag, wanted.tag)?;
+    if found.tag_commit.is_none() && refs.iter().any(|other| other.name == Kind::Tag.full(wanted.tag)) {
+        repository.fetch_tag(wanted.remote, wanted.tag)?;
+        found.tag_commit = repository.find(Kind::Tag, wanted.tag)?;
+        found.warnings.push(format!("the tag {} was not here, and was fetched from {}", wanted.tag, wanted.remote));
+    }
     if found.tag_commit.is_none() {
         let near = repository.nearest_tags(wanted.tag)?;
         let hint = if near.is_empty() { String::new() } else { format!("; nearest: {}", near.join(", ")) };
@@ -137,11 +161,12 @@ fn names_here(repository: &Repository, wanted: &Request<'_>, found: &mut Preflig
     Ok(())
 }
 
-fn remote(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) -> Result<(), Error> {
+/// What the remote has; nothing where it cannot be asked.
+fn remote(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) -> Result<Vec<RemoteRef>, Error> {
     if repository.remote_url(wanted.remote)?.is_none() {
         let mend = format!("git remote add {} URL, or --offline", wanted.remote);
         found.fail(format!("there is no remote `{}`", wanted.remote), mend);
-        return Ok(());
+        return Ok(Vec::new());
     }
     match repository.remote_refs(wanted.remote) {
         Ok(refs) => {
@@ -152,6 +177,7 @@ fn remote(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) 
             if there(Kind::Tag, wanted.new_tag) {
                 found.fail(format!("the tag `{}` exists on `{}`", wanted.new_tag, wanted.remote), "--new-tag TAG");
             }
+            return Ok(refs);
         }
         Err(Error::Refused { output, .. }) => {
             let said = output.lines().next().unwrap_or_default();
@@ -159,5 +185,5 @@ fn remote(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) 
         }
         Err(error) => return Err(error),
     }
-    Ok(())
+    Ok(Vec::new())
 }

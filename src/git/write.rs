@@ -24,6 +24,17 @@ impl Repository {
         self.program.text(&["fetch", "--quiet", "--tags", "--", remote]).map(drop)
     }
 
+    /// Brings one tag of a remote here.
+    ///
+    /// # Errors
+    /// Where the remote does not answer or does not have it.
+    pub fn fetch_tag(&self, remote: &str, tag: &str) -> Result<(), Error> {
+        check_name(remote)?;
+        check_name(tag)?;
+        let spec = format!("{0}:{0}", Kind::Tag.full(tag));
+        self.program.text(&["fetch", "--quiet", "--no-tags", "--", remote, &spec]).map(drop)
+    }
+
     /// Makes the branch `name` at `from`, a tag or else a branch, and switches to it. One that exists and contains
     /// `from` is taken up.
     ///

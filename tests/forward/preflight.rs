@@ -137,3 +137,50 @@ fn a_runbook_that_is_not_valid_is_refused_with_file_and_line() {
     project.start("").exits(3).says(&["runbook.yaml:6", "did you mean", "run"]);
     assert_eq!(project.runs().len(), 0);
 }
+
+#[test]
+fn a_tag_that_only_the_remote_has_is_fetched() {
+    let project = quick();
+    project.git("work", "tag -d v1.2.3");
+    project.start_with("", &["--offline"]).exits(4).says(&["no tag `v1.2.3`"]);
+    project.start("").exits(0).says(&["the tag v1.2.3 was not here, and was fetched from origin"]);
+    assert_eq!(project.git("work", "cat-file -t v1.2.3"), "tag");
+}
+
+#[test]
+fn hotfixes_that_nobody_finished_are_named_and_the_finished_are_not() {
+    let project = quick();
+    let commit = |branch: &str| {
+        project.git("work", &format!("switch -q -c {branch} main"));
+        project.git("work", &format!("commit -q --allow-empty -m {branch}"));
+    };
+    commit("hotfix/7");
+    project.git("work", "tag -a -m Hotfix v1.2.2-hotfix");
+    commit("hotfix/8");
+    project.git("work", "push -q origin hotfix/8");
+    project.git("work", "branch -q -m hotfix/8 else/8");
+    commit("topic");
+    project.git("work", "tag -a -m Preview v2.0.0-rc.1");
+    commit("hotfix/9");
+    project.git("work", "tag -a -m Hotfix v1.2.1-hotfix");
+    project.git("work", "switch -q main");
+    project.git("work", "merge -q --no-ff -m back hotfix/9");
+    project.git("work", "push -q origin main");
+    let said = [
+        "unfinished hotfixes: hotfix/7 (here), hotfix/8 (on origin)",
+        "never merged back into the main branch, so that the next release may lack them: v1.2.2-hotfix",
+    ];
+    project.start("").exits(0).says(&said).keeps(&["hotfix/9", "v1.2.1-hotfix", "v2.0.0-rc.1"]);
+    assert!(said.iter().all(|said| began(&project).contains(&(*said).to_owned())), "{:?}", began(&project));
+}
+
+#[test]
+fn what_was_released_and_never_came_back_is_known_by_its_trailer() {
+    let tag = "{id: tag, git: {tag: '{{ new_tag }}', message: Release}}";
+    let work = "{id: work, run: 'git commit -q --allow-empty -m fix'}";
+    let project = steps(&["{id: branch, git: {branch: '{{ branch }}', from: '{{ tag }}'}}", work, tag]).open();
+    project.start("").exits(0);
+    project.git("work", "switch -q main");
+    let said = ["unfinished hotfixes: hotfix/42 (here)", "may lack them: v1.2.4"];
+    project.hotfix(&["start", "v1.2.3", "43"]).exits(0).says(&said);
+}
