@@ -56,6 +56,7 @@ fn planned(target: &Target, look: &Look) -> Result<Plan, Trouble> {
     let repository = repository()?;
     let loaded = choose::runbook(target.runbook.as_deref(), (&repository, &environment), look)?;
     let prepared = Prepared::for_plan(target, &loaded.runbook, (&repository, &environment))?;
+    warn_of_tag(&repository, &prepared.identity.tag);
     let missing = missing(&repository, &prepared.identity.tag, &loaded.runbook);
     Ok(Plan::of(&Making {
         runbook: &loaded.runbook,
@@ -64,6 +65,16 @@ fn planned(target: &Target, look: &Look) -> Result<Plan, Trouble> {
         environment: &environment,
         missing: &missing,
     }))
+}
+
+/// Says so where there is no tag `tag` here: it may be misspelt, or not fetched.
+pub(super) fn warn_of_tag(repository: &Repository, tag: &str) {
+    if matches!(repository.find(Kind::Tag, tag), Ok(Some(_))) {
+        return;
+    }
+    let near = repository.nearest_tags(tag).unwrap_or_default().join(", ");
+    let near = if near.is_empty() { near } else { format!(" (nearest: {near})") };
+    super::rollback::say(&format!("warning: there is no tag {tag} here{near}"));
 }
 
 /// The scripts that the tag's tree does not have; none where there is no such tag.

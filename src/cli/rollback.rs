@@ -42,6 +42,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let session = Session::open(look, arguments.answers.clone())?;
+    // A script may know more versions than there are tags here.
+    if let Some(to) = &arguments.to {
+        super::plan::warn_of_tag(&session.repository, to);
+    }
     let selected = match selected(&session, arguments.run.as_deref()) {
         Ok(selected) => selected,
         Err(nothing) if nothing.exit == Exit::Nothing && arguments.run.is_none() => {

@@ -71,6 +71,9 @@ fn without_a_run_it_goes_by_the_runbook_alone() {
     let world = World::new();
     let said = ends(&world.hotfix(&["rollback"]), 13);
     assert!(said.contains("--to TAG"), "{said}");
+    let said = ends(&world.hotfix(&["rollback", "--to", "v1.2.33"]), 7);
+    assert!(said.contains("warning: there is no tag v1.2.33 here (nearest: v1.2.3"), "{said}");
+    assert_eq!(world.scripts(), Vec::<String>::new());
     let answers = world.answers("rollback: yes\n");
     let said = ends(&world.hotfix(&["rollback", "--to", "v1.2.2", "--answers", &answers]), 10);
     assert!(said.contains("Nothing is known here of what was done"), "{said}");

@@ -148,6 +148,13 @@ fn a_tag_that_only_the_remote_has_is_fetched() {
 }
 
 #[test]
+fn a_plan_says_where_its_tag_is_not_here() {
+    let project = quick();
+    project.hotfix(&["plan", "v1.2.33", "42"]).exits(0).says(&["there is no tag v1.2.33 here (nearest: v1.2.3)"]);
+    project.hotfix(&["plan", "v1.2.3", "42"]).exits(0).keeps(&["there is no tag"]);
+}
+
+#[test]
 fn hotfixes_that_nobody_finished_are_named_and_the_finished_are_not() {
     let project = quick();
     let commit = |branch: &str| {
