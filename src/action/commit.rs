@@ -9,7 +9,7 @@ use super::{Asked, Context, Done, Stop};
 use crate::action::confirm::OnNo;
 use crate::event::sha256;
 use crate::git::{ChangeKind, Origin, Repository, Stat};
-use crate::operator::{Answer, Form, Item, Purpose, Show};
+use crate::operator::{Answer, Form, Item, Presence, Purpose, Show};
 use crate::template::Template;
 
 /// A commit.
@@ -18,6 +18,9 @@ use crate::template::Template;
 pub struct Commit {
     /// Its message.
     pub message: Template,
+    /// Whether a person finishes the message in their editor.
+    #[serde(default)]
+    pub edit: bool,
     /// How much a fix should not exceed.
     #[serde(default)]
     pub warn_above: Limits,
@@ -40,7 +43,7 @@ pub struct Limits {
 pub(super) async fn commit(
     ctx: &Context<'_>,
     repository: &Repository,
-    (message, limits): (String, Limits),
+    (message, fix): (String, &Commit),
 ) -> Result<Done, Stop> {
     let changes = repository.changes().map_err(refused)?;
     let of = |kind| changes.iter().filter(move |change| change.kind == kind).map(|change| change.path.clone());
@@ -52,8 +55,9 @@ pub(super) async fn commit(
     let stats = repository.stat(&paths).map_err(refused)?;
     if !paths.is_empty() {
         let patch = repository.diff(&known).map_err(refused)? + &news(repository, &new);
-        confirm(ctx, (&stats, limits), &patch).await?;
+        confirm(ctx, (&stats, fix.warn_above), &patch).await?;
     }
+    let message = if fix.edit && !paths.is_empty() { edited(ctx, message).await? } else { message };
     let named = paths.clone();
     let mut done = apart(ctx, repository, move |it| {
         it.add(&new)?;
@@ -68,6 +72,18 @@ pub(super) async fn commit(
         done.result.insert("commit".to_owned(), head.into());
     }
     Ok(done)
+}
+
+/// The message as a person leaves it; as it is where a file answers.
+async fn edited(ctx: &Context<'_>, message: String) -> Result<String, Stop> {
+    if ctx.desk.presence() == Presence::File {
+        return Ok(message);
+    }
+    let prompt = "The message of the commit. Leave it as it is, or finish it.";
+    match ctx.desk.ask(Asked::own(prompt, Form::Editor { initial: message.clone() })).await? {
+        Answer::Text(text) => Ok(text),
+        _ => Ok(message),
+    }
 }
 
 /// Those of the files at `unknown` that belong in the fix.

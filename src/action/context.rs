@@ -19,7 +19,7 @@ use crate::clock::{Clock, LocalFuture};
 use crate::git::Repository;
 use crate::http::Http;
 use crate::mask::Masker;
-use crate::operator::{Answer, Attention, Form, Purpose, Show, Signal, Way};
+use crate::operator::{Answer, Attention, Form, Presence, Purpose, Show, Signal, Way};
 use crate::process::{How, Spec};
 use crate::template::Template;
 use crate::vars::{Environment, Values};
@@ -129,6 +129,9 @@ pub trait Desk {
     /// The same with the keys left to whoever reads them, as `git` may: a person is heard only by a signal, and nothing is
     /// asked meanwhile.
     fn interruption(&self) -> LocalFuture<'_, Disturbance>;
+
+    /// Whether a person answers.
+    fn presence(&self) -> Presence;
 
     /// Where the journal stands, for a message that outlives it: `RUN SEQ SHA256`.
     fn anchor(&self) -> String;

@@ -119,7 +119,7 @@ impl Git {
                 apart(ctx, &repository, move |it| it.create_branch(&name, &from)).await
             }
             Self::Bump(version) => bump(ctx, &of(version)?),
-            Self::Commit(fix) => commit(ctx, &repository, (of(&fix.message)?, fix.warn_above)).await,
+            Self::Commit(fix) => commit(ctx, &repository, (of(&fix.message)?, fix)).await,
             Self::Tag { name, message } => {
                 let name = of(name)?;
                 let message = message.as_ref().map_or_else(|| Ok(name.clone()), of)?;

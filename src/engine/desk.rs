@@ -233,6 +233,10 @@ impl Desk for StepDesk<'_> {
         Box::pin(async { self.heard(self.stop().await) })
     }
 
+    fn presence(&self) -> Presence {
+        self.engine.operator.presence()
+    }
+
     fn anchor(&self) -> String {
         let book = self.engine.book.borrow();
         let (seq, head) = book.anchor().unwrap_or_default();

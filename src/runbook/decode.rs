@@ -113,8 +113,8 @@ fn git(value: Value) -> Value {
         return json!({ "tag": { "name": name, "message": map.shift_remove("message") } });
     }
     if let Some(message) = map.shift_remove("commit") {
-        let limits = map.shift_remove("warn_above").unwrap_or_else(|| json!({}));
-        return json!({ "commit": { "message": message, "warn_above": limits } });
+        map.insert("message".to_owned(), message);
+        return json!({ "commit": map });
     }
     match map.shift_remove("merge") {
         Some(branch) => json!({ "merge": { "branch": branch, "into": map.shift_remove("into") } }),

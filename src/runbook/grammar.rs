@@ -227,6 +227,7 @@ static GIT_LONG: Record = Record {
         may("from", Template),
         may("bump", Template),
         may("commit", Template),
+        may("edit", Flag),
         may("warn_above", Shape::Record(&LIMITS)),
         may("tag", Template),
         may("message", Template),

@@ -138,8 +138,13 @@ impl<'a> Rules<'a> {
     }
 
     fn git(&mut self, node: &Node) {
-        let partners: &[(&str, &[&str])] =
-            &[("from", &["branch"]), ("message", &["tag"]), ("warn_above", &["commit"]), ("into", &["merge"])];
+        let partners: &[(&str, &[&str])] = &[
+            ("from", &["branch"]),
+            ("message", &["tag"]),
+            ("warn_above", &["commit"]),
+            ("edit", &["commit"]),
+            ("into", &["merge"]),
+        ];
         for (name, with) in partners {
             if let Some(extra) = node.get(name).filter(|_| !with.iter().any(|with| node.get(with).is_some())) {
                 self.find(extra, format!("`{name}` goes with `{}` alone", with.join("` or `")), None);

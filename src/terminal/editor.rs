@@ -31,7 +31,7 @@ impl Session<'_> {
             let kept = self.terminal.drafts.borrow().get(SLOT).cloned();
             let (code, written) = self.written(editor, kept.as_deref().unwrap_or(initial)).await.unwrap_or_default();
             if code.is_none_or(|code| NOT_STARTED.contains(&code)) {
-                return self.line_by_line(question).await;
+                return self.line_by_line(question, initial).await;
             }
             self.terminal.drafts.borrow_mut().insert(SLOT, written.clone());
             let code = code.unwrap_or_default();
@@ -64,9 +64,9 @@ impl Session<'_> {
         Ok((ended.code(), written))
     }
 
-    async fn line_by_line(&mut self, question: &Question) -> Result<String, Leave> {
+    async fn line_by_line(&mut self, question: &Question, initial: &str) -> Result<String, Leave> {
         let text = self.text();
-        let kept = self.terminal.drafts.borrow().get(SLOT).cloned().unwrap_or_default();
+        let kept = self.terminal.drafts.borrow().get(SLOT).cloned().unwrap_or_else(|| initial.to_owned());
         let mut written: Vec<String> = kept.lines().map(str::to_owned).collect();
         let mut said = text.no_editor;
         loop {
