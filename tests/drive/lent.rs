@@ -5,10 +5,10 @@ use crate::terminal::{LISTENS, Person};
 use hotfix::event::Event;
 
 /// A runbook with one step that is interactive.
-fn runbook(world: &World, step: &str) -> String {
+pub(crate) fn runbook(world: &World, step: &str) -> String {
     let path = world.sandbox.dir().join("lent.yaml");
     let text = format!(
-        "name: lent\nversion: 1\nstages:\n  - id: s\n    steps:\n      - {{id: a, interactive: true, {step}}}\n      - {{id: b, confirm: 'Really over?'}}\n"
+        "name: lent\nversion: 1\nsecrets: [TOKEN, KEY]\nstages:\n  - id: s\n    steps:\n      - {{id: a, interactive: true, {step}}}\n      - {{id: b, confirm: 'Really over?'}}\n"
     );
     std::fs::write(&path, text).unwrap();
     path.display().to_string()
@@ -19,7 +19,7 @@ fn person(world: &World, step: &str) -> Person {
 }
 
 /// Why the step failed.
-fn failure(world: &World) -> Option<(String, String)> {
+pub(crate) fn failure(world: &World) -> Option<(String, String)> {
     world.events().into_iter().find_map(|event| match event {
         Event::StepFailed { reason, message, .. } => Some((reason, message)),
         _ => None,

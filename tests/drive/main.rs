@@ -8,6 +8,7 @@ mod broken;
 mod detach;
 mod fixture;
 mod git;
+mod kept;
 mod killed;
 mod lent;
 mod terminal;

@@ -265,10 +265,12 @@ fn a_value_that_looks_like_a_command_or_a_template_stays_a_value() {
 fn a_command_with_a_terminal_is_captured_as_any_other() {
     let project = steps(&[
         "{id: a, tty: true, capture: {x: stdout}, done_if: 'test -t 1', run: 'test -t 1 && printf \"one\\ntwo\\n\"'}",
+        "{id: c, tty: true, env: {TERM: xterm}, run: 'test -t 1 && test -t 2 && tput cols && echo \"100%\" >&2'}",
         "{id: b, run: 'test -t 1 || echo \"$HOTFIX_X\"'}",
     ])
     .open();
     project.start("").exits(0);
     assert_eq!(project.output("s.a.1.log"), "one\ntwo\n");
+    assert_eq!(project.output("s.c.1.log"), "80\n100%\n");
     assert_eq!(project.output("s.b.1.log"), "one\ntwo\n");
 }
