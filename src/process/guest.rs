@@ -3,8 +3,8 @@
 //! # Why
 //! Only a process itself can begin a session and take a terminal for its own. So this program is started again, does both,
 //! and becomes the command: no unsafe code between, and none of the command's signals are anybody else's. Nobody could bring
-//! back what such a session's Ctrl-Z stops; the system knows that and stops nothing there. What stops itself all the same is
-//! continued.
+//! back what Ctrl-Z stops in such a session; the system knows that and stops nothing there (POSIX, 2.4.3: an orphaned process
+//! group). A command that stops itself all the same is continued.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,7 +15,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use rustix::termios::{Termios, Winsize, tcgetpgrp};
+use rustix::termios::{
+    LocalModes, SpecialCodeIndex, Termios, Winsize, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetwinsize,
+};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Child;
 
@@ -129,6 +131,21 @@ impl Guest {
         if pid.is_some_and(|pid| matches!(stopped(pid), Ok(Some(_)))) {
             self.leader.send(Signal::CONT);
         }
+    }
+
+    /// Continues whoever is in the foreground, where what was `typed` is to end it and the terminal makes a signal of that: one
+    /// who is stopped, and whose shell does not care, would never hear it.
+    pub(super) fn rouse(&mut self, typed: &[u8]) {
+        let Ok(mode) = tcgetattr(&self.line) else { return };
+        let keys = [SpecialCodeIndex::VINTR, SpecialCodeIndex::VQUIT].map(|key| mode.special_codes[key]);
+        if mode.local_modes.contains(LocalModes::ISIG) && typed.iter().any(|byte| keys.contains(byte)) {
+            self.send(Signal::CONT);
+        }
+    }
+
+    /// Gives its terminal the size of `screen`, where that can be told.
+    pub(super) fn fit(&self, screen: &Line) {
+        let _ = tcgetwinsize(screen).and_then(|size| tcsetwinsize(&self.line, size));
     }
 
     /// It has ended: from now on the line ends with whoever else has it open.

@@ -14,7 +14,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use rustix::termios::{Termios, tcgetwinsize, tcsetwinsize};
+use rustix::termios::{Termios, tcgetwinsize};
 use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::drive::after;
@@ -123,6 +123,7 @@ impl Visit {
     /// Carries bytes both ways until the command has ended.
     async fn run(&mut self, screen: &Line, spec: &Spec) -> io::Result<How> {
         let mut resized = signal(SignalKind::window_change()).ok();
+        self.guest.fit(screen);
         let (mut deadline, mut tick, mut idle) = (after(spec.timeout), after(Some(TICK)), after(None));
         let (mut ended, mut ladder): (Option<io::Result<ExitStatus>>, Option<Ladder>) = (None, None);
         let mut drain: Option<(usize, LocalFuture<'static, ()>)> = None;
@@ -140,7 +141,10 @@ impl Visit {
                     typed => self.typed = typed,
                 },
                 taken = self.guest.line.give(&self.typed), if !self.typed.is_empty() => match taken {
-                    Ok(taken) => drop(self.typed.drain(..taken)),
+                    Ok(taken) => {
+                        self.guest.rouse(&self.typed[..taken]);
+                        self.typed.drain(..taken);
+                    }
                     // Nobody reads it any more.
                     Err(_) => self.typed.clear(),
                 },
@@ -154,10 +158,7 @@ impl Visit {
                     self.shown.extend(self.mask.show());
                     idle = after(None);
                 }
-                () = change(&mut resized) => {
-                    // One whose size cannot be told keeps the one it had.
-                    let _ = tcgetwinsize(screen).and_then(|size| tcsetwinsize(&self.guest.line, size));
-                }
+                () = change(&mut resized) => self.guest.fit(screen),
                 status = self.guest.child.wait(), if ended.is_none() => {
                     ended = Some(status);
                     self.guest.let_go();

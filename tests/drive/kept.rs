@@ -1,5 +1,6 @@
 //! What is kept of a command that talks to the operator, and the terminal that it finds.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, test_kill_process};
@@ -49,6 +50,15 @@ fn line(path: &std::path::Path) -> String {
         }
         assert!(Instant::now() < end, "nothing in {}", path.display());
         std::thread::yield_now();
+    }
+}
+
+/// Waits until the process of this id is stopped.
+fn stopped(pid: &str) {
+    let end = Instant::now() + Duration::from_secs(20);
+    let state = || Command::new("ps").args(["-o", "stat=", "-p", pid.trim()]).output().unwrap().stdout;
+    while !state().starts_with(b"T") {
+        assert!(Instant::now() < end, "{pid} is not stopped");
     }
 }
 
@@ -167,6 +177,18 @@ fn ctrl_z_hangs_nothing_and_what_stops_itself_goes_on() {
     person.sees(&["one: first"]);
     person.types("second\r");
     person.sees(&["two: second"]);
+    leaves(person);
+}
+
+#[test]
+fn ctrl_c_reaches_one_that_stopped_itself_behind_a_shell() {
+    let world = World::new();
+    let pid = world.sandbox.dir().join("pid");
+    let text = format!("trap : INT\nsh -c 'echo $$ >{}; kill -STOP $$; sleep 600'\necho and over\n", pid.display());
+    let mut person = person(&world, &script(&world, "", &text));
+    stopped(&line(&pid));
+    person.types("\u{3}");
+    person.sees(&["and over"]);
     leaves(person);
 }
 

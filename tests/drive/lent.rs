@@ -82,6 +82,14 @@ fn an_interactive_command_cut_off_is_asked_about() {
 }
 
 #[test]
+fn the_plan_says_which_steps_cannot_outlive_the_terminal() {
+    let world = World::new();
+    let runbook = runbook(&world, "run: 'true'");
+    let said = ends(&world.hotfix(&["plan", "v1.2.3", "1234", "--runbook", &runbook]), 0);
+    assert_eq!(said.matches("needs the terminal, and cannot outlive it").count(), 1, "{said}");
+}
+
+#[test]
 fn without_a_terminal_an_interactive_step_is_not_begun() {
     let world = World::new();
     let flag = world.sandbox.dir().join("flag");
