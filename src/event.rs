@@ -9,7 +9,7 @@ use crate::operator::{Answer, Purpose};
 
 mod record;
 
-pub use record::{GENESIS, Record, sha256};
+pub use record::{GENESIS, Record};
 
 /// The format that this program writes, and the newest that it reads: one more with every event, field or meaning that a program
 /// before it would overlook.

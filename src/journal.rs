@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::{Clock, pause};
-use crate::event::{Event, FORMAT, GENESIS, Record, sha256};
+use crate::digest::sha256;
+use crate::event::{Event, FORMAT, GENESIS, Record};
 
 mod disk;
 

@@ -4,6 +4,7 @@
 //! The order of the modules below is the layering. A module may use those listed before it; a test holds it to that.
 
 pub mod clock;
+pub mod digest;
 pub mod vars;
 pub mod template;
 pub mod mask;

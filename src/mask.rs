@@ -115,6 +115,14 @@ impl Stream {
         self.release(self.held.len())
     }
 
+    /// Gives what was held back, and goes on holding it: where it was the beginning of a secret, no more of that comes out.
+    pub fn show(&mut self) -> Vec<u8> {
+        let held = self.held.clone();
+        let shown = self.finish();
+        (self.covered, self.held) = (held.len(), held);
+        shown
+    }
+
     /// Gives the held bytes before `cut`; no secret that begins there is cut off by the end of what is held.
     fn release(&mut self, cut: usize) -> Vec<u8> {
         let mut output = Vec::with_capacity(cut);
@@ -175,6 +183,20 @@ mod tests {
         assert_eq!(stream.push(b"is it hunt"), b"is it ");
         assert_eq!(stream.push(b"ing?"), b"hunting?");
         assert_eq!(stream.push(b"hunter2"), b"***");
+    }
+
+    #[test]
+    fn what_is_shown_before_it_is_certain_is_not_shown_again_and_what_follows_of_a_secret_is_not() {
+        let mut stream = Masker::new(["hunter2", "abcd", "abcdefgh"]).unwrap().stream();
+        assert_eq!(stream.push(b"a hun"), b"a ");
+        assert_eq!((stream.show(), stream.show()), (b"hun".to_vec(), Vec::new()));
+        assert_eq!(stream.push(b"ting hun"), b"ting ");
+        assert_eq!(stream.show(), b"hun");
+        assert_eq!((stream.push(b"te"), stream.push(b"r2!")), (Vec::new(), b"!".to_vec()));
+        assert_eq!((stream.push(b"abcd"), stream.show()), (Vec::new(), b"***".to_vec()));
+        assert_eq!(stream.push(b"efgh, abcd."), b", ***.");
+        assert_eq!((stream.push(b"hun"), stream.show(), stream.finish()), (Vec::new(), b"hun".to_vec(), Vec::new()));
+        assert_eq!(stream.push(b"ter2"), b"ter2");
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn verify_passes_a_whole_log_and_shows_the_head_that_sha256_gives() {
     let run = begin(dir.path());
     let output = hotfix(dir.path(), &["verify"]);
     let line = fs::read_to_string(&run.journal).unwrap();
-    let head = hotfix::event::sha256(line.trim_end().as_bytes());
+    let head = hotfix::digest::sha256(line.trim_end().as_bytes());
     assert_eq!(code(&output), 0);
     assert_eq!(said(&output.stdout), format!("Run {0}: 1 records, unbroken.\nHead: {0} 0 {head}\n", run.id));
 }

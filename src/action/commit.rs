@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::git::{apart, refused};
 use super::{Asked, Context, Done, Stop};
 use crate::action::confirm::OnNo;
-use crate::event::sha256;
+use crate::digest::sha256;
 use crate::git::{ChangeKind, Origin, Repository, Stat};
 use crate::operator::{Answer, Form, Item, Presence, Purpose, Show};
 use crate::template::Template;

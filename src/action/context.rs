@@ -20,7 +20,7 @@ use crate::git::Repository;
 use crate::http::Http;
 use crate::mask::Masker;
 use crate::operator::{Answer, Attention, Form, Presence, Purpose, Show, Signal, Way};
-use crate::process::{How, Spec};
+use crate::process::{Left, Loan};
 use crate::template::Template;
 use crate::vars::{Environment, Values};
 
@@ -112,7 +112,7 @@ pub trait Desk {
     fn ask(&self, asked: Asked) -> LocalFuture<'_, Result<Answer, Stop>>;
 
     /// Lends the operator's terminal to a command until it ends.
-    fn lend<'a>(&'a self, command: &'a Spec) -> LocalFuture<'a, Result<How, Stop>>;
+    fn lend<'a>(&'a self, loan: &'a Loan) -> LocalFuture<'a, Result<Left, Stop>>;
 
     /// Writes down what was found.
     ///

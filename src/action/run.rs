@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::command::{Capture, Command};
 use super::{Asked, ByHand, Context, Disturbance, Done, Failure, Kind as _, Stop};
 use crate::operator::{Answer, Form, Purpose, Show, Way};
-use crate::process::{self, End, Found, How, Job, Progress, Running, Spec};
+use crate::process::{self, End, Found, How, Job, Left, Loan, Progress, Running, Spec};
 use crate::vars::text_of;
 
 /// How much of the end of an output is kept for conditions and messages, in bytes.
@@ -128,16 +128,21 @@ fn make_values(ctx: &Context<'_>) -> std::io::Result<()> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map(drop)
 }
 
-/// Lends the terminal to a command that talks to the operator: nothing of its output is kept, and it cannot outlive the
-/// terminal.
+/// Lends the terminal to a command that talks to the operator, which cannot outlive it.
 async fn lent(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>) -> Result<End, Stop> {
     match make_values(ctx) {
         Err(error) if ctx.values.text("direction") != "back" => return Err(Stop::broken(error)),
         _ => {}
     }
     let started = ctx.world.clock.now();
-    let how = ctx.desk.lend(&spec(command, ctx, given)?).await?;
-    Ok(End { how, started, ended: ctx.world.clock.now(), output_lost: None })
+    let loan = Loan {
+        spec: spec(command, ctx, given)?,
+        exe: ctx.world.exe.clone(),
+        secrets: ctx.world.secret_values(),
+        output: ctx.place.file(".log"),
+    };
+    let Left { how, output_lost } = ctx.desk.lend(&loan).await?;
+    Ok(End { how, started, ended: ctx.world.clock.now(), output_lost })
 }
 
 /// Watches the command to its end. Whatever breaks in leaves it running, unless the operator wants it stopped.

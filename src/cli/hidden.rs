@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use super::whole;
-use crate::process::{SUPERVISE, supervise};
+use crate::process::{SUPERVISE, TAKE_TERMINAL, supervise, take_terminal};
 
 /// Runs what `arguments` name, where that is one of these commands.
 pub(super) fn run(arguments: &[OsString]) -> Option<ExitCode> {
@@ -18,6 +18,11 @@ pub(super) fn run(arguments: &[OsString]) -> Option<ExitCode> {
                 ExitCode::FAILURE
             }
         });
+    }
+    if let Some((_, words)) = arguments.split_first().filter(|(word, _)| *word == TAKE_TERMINAL) {
+        // Where all goes well it does not come back.
+        take_terminal(words);
+        return Some(ExitCode::FAILURE);
     }
     crate::drill::command::run(arguments)
 }

@@ -10,7 +10,8 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use crate::clock::Clock;
-use crate::event::{Event, GENESIS, Record, sha256};
+use crate::digest::sha256;
+use crate::event::{Event, GENESIS, Record};
 use crate::journal::{Author, Journal, JournalError};
 use crate::mask::Masker;
 use crate::operator::Purpose;

@@ -9,7 +9,7 @@ use crate::action::{Asked, Desk, Disturbance, Finding, Stop};
 use crate::clock::LocalFuture;
 use crate::event::Event;
 use crate::operator::{Answer, Attention, Course, Form, Presence, Purpose, Question, Show, Signal, Unanswered, Way};
-use crate::process::{How, Spec};
+use crate::process::{Left, Loan};
 
 /// The desk of one step.
 pub(super) struct StepDesk<'a> {
@@ -157,15 +157,15 @@ impl StepDesk<'_> {
         Disturbance::Stop(stop)
     }
 
-    async fn lent(&self, command: &Spec) -> Result<How, Stop> {
-        let mut lent = self.engine.operator.lend(command);
+    async fn lent(&self, loan: &Loan) -> Result<Left, Stop> {
+        let mut lent = self.engine.operator.lend(loan);
         let ended = tokio::select! {
             biased;
             ended = &mut lent => ended,
             stop = self.stop() => return Err(stop),
         };
         match ended {
-            Ok(how) => Ok(how),
+            Ok(left) => Ok(left),
             Err(Unanswered::Missing) => {
                 let step = self.key.clone();
                 if self.purpose == Purpose::Step && self.engine.course() == Course::Forward {
@@ -183,8 +183,8 @@ impl StepDesk<'_> {
 }
 
 impl Desk for StepDesk<'_> {
-    fn lend<'a>(&'a self, command: &'a Spec) -> LocalFuture<'a, Result<How, Stop>> {
-        Box::pin(self.lent(command))
+    fn lend<'a>(&'a self, loan: &'a Loan) -> LocalFuture<'a, Result<Left, Stop>> {
+        Box::pin(self.lent(loan))
     }
 
     fn ask(&self, asked: Asked) -> LocalFuture<'_, Result<Answer, Stop>> {

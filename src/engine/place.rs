@@ -120,7 +120,7 @@ impl Engine {
 }
 
 fn sha256_of(path: &std::path::Path) -> Option<String> {
-    std::fs::read(path).ok().map(|bytes| crate::event::sha256(&bytes))
+    std::fs::read(path).ok().map(|bytes| crate::digest::sha256(&bytes))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands behind `map_err`")]

@@ -5,7 +5,6 @@
 //! to check the chain with `sha256sum` and read it with `jq`.
 
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::Event;
 use crate::clock::Timestamp;
@@ -75,19 +74,9 @@ impl Record {
     }
 }
 
-/// SHA-256 of `bytes` in hex.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Event, GENESIS, Record, sha256};
+    use super::{Event, GENESIS, Record};
     use crate::clock::Timestamp;
 
     fn record(event: Event) -> Record {
@@ -112,10 +101,5 @@ mod tests {
     fn an_event_of_a_newer_version_is_refused_by_name() {
         let line = record(Event::resumed()).line().unwrap_or_default().replace("run.resumed", "run.teleported");
         assert!(Record::parse(&line).is_err_and(|error| error.contains("run.teleported")));
-    }
-
-    #[test]
-    fn the_hash_is_that_of_sha256sum() {
-        assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::program::{Program, Prompts};
 use super::{Error, Leash, check_name};
+use crate::digest::sha256;
 use crate::vars::Environment;
 use crate::version;
 
@@ -246,11 +245,11 @@ impl Repository {
         let path = path.trim_start_matches("./");
         let Some(reader) = &self.reader else {
             let said = self.program.git(&["cat-file", "blob", &format!("{commit}:{path}")])?;
-            return Ok((said.code == 0).then(|| hex(said.stdout.as_bytes())));
+            return Ok((said.code == 0).then(|| sha256(said.stdout.as_bytes())));
         };
         let tree = reader.find_commit(git2::Oid::from_str(commit)?)?.tree()?;
         let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
-        Ok(entry.to_object(reader)?.as_blob().map(|blob| hex(blob.content())))
+        Ok(entry.to_object(reader)?.as_blob().map(|blob| sha256(blob.content())))
     }
 
     /// Whether the tree of `commit` has the file `path`.
@@ -322,12 +321,4 @@ impl Repository {
         }
         Ok(found)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -9,7 +9,7 @@ mod show;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::LocalFuture;
-use crate::process::{How, Spec};
+use crate::process::{Left, Loan};
 
 pub use show::{Course, Outcome, Screen, Show};
 
@@ -216,9 +216,9 @@ pub trait Operator {
     /// is offered again when the same question is asked again.
     fn ask<'a>(&'a self, question: &'a Question) -> LocalFuture<'a, Result<Answer, Unanswered>>;
 
-    /// Lends the terminal to a command until it ends: it talks to the operator itself, and a Ctrl-C is its own. Nothing of
-    /// what it writes is kept, so it is never too silent. Dropping the future ends it.
-    fn lend<'a>(&'a self, command: &'a Spec) -> LocalFuture<'a, Result<How, Unanswered>>;
+    /// Lends the terminal to a command until it ends: it talks to the operator itself, and a Ctrl-C is its own. Dropping the
+    /// future ends it.
+    fn lend<'a>(&'a self, loan: &'a Loan) -> LocalFuture<'a, Result<Left, Unanswered>>;
 
     /// Ends when a person wants something while a command runs: Ctrl-C or the menu key. Never ends where nobody can.
     fn attention(&self) -> LocalFuture<'_, Attention>;

@@ -14,7 +14,7 @@ use serde_saphyr::UserMessageFormatter;
 
 use super::{Answer, Attention, Form, Operator, Presence, Purpose, Question, Unanswered, Way};
 use crate::clock::LocalFuture;
-use crate::process::{How, Spec};
+use crate::process::{Left, Loan};
 use crate::vars::text_of;
 
 /// The key that answers the question of `hotfix rollback`, and no other.
@@ -125,7 +125,7 @@ impl Operator for Scripted {
     }
 
     /// A file has no terminal.
-    fn lend<'a>(&'a self, _command: &'a Spec) -> LocalFuture<'a, Result<How, Unanswered>> {
+    fn lend<'a>(&'a self, _loan: &'a Loan) -> LocalFuture<'a, Result<Left, Unanswered>> {
         Box::pin(std::future::ready(Err(Unanswered::Missing)))
     }
 

@@ -164,7 +164,7 @@ fn spawn(spec: &Spec, outputs: Outputs) -> io::Result<Result<Spawned, String>> {
 type Ends = ([Stdio; 3], [Option<Receiver>; 2]);
 
 fn terminal() -> io::Result<Ends> {
-    let (controller, user) = pseudo::open()?;
+    let (controller, user) = pseudo::silent()?;
     let out = Receiver::from_owned_fd_unchecked(controller)?;
     Ok(([user.try_clone()?.into(), user.try_clone()?.into(), user.into()], [Some(out), None]))
 }
@@ -188,7 +188,7 @@ fn ending(leader: ExitStatus, stopping: Option<(How, Ladder)>) -> How {
 }
 
 /// Ends after `duration`; never where there is none.
-fn after(duration: Option<Duration>) -> LocalFuture<'static, ()> {
+pub(super) fn after(duration: Option<Duration>) -> LocalFuture<'static, ()> {
     const CLOCK: &SystemClock = &SystemClock;
     match duration {
         Some(duration) => CLOCK.sleep(duration),

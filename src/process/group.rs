@@ -7,6 +7,12 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group(Pid);
 
+impl From<Pid> for Group {
+    fn from(id: Pid) -> Self {
+        Self(id)
+    }
+}
+
 impl Group {
     /// The group led by the process `id`.
     pub(super) fn led_by(id: u32) -> Option<Self> {

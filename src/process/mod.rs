@@ -3,7 +3,8 @@
 //! There are two ways. [`run_captured`] is for small ones whose output fits in memory and which nobody misses when this
 //! program dies: git, probes, questions. A step's script is [`start`]ed under a supervisor, which is this program
 //! again in a session of its own; the script outlives the terminal and whoever started it, and [`attach`] finds it.
-//! Both come down to one loop, in `drive`.
+//! Both come down to one loop, in `drive`. A command that talks to the operator is [`lend`]ed the terminal: nothing of that
+//! terminal would be left to it without this program, so it ends with it.
 //!
 //! # Why
 //! Files and locks only: the supervisor is alive as long as it holds the lock on its status file. Process ids are used
@@ -16,8 +17,12 @@
 mod captured;
 mod drive;
 mod group;
+mod guest;
 mod identity;
+mod lent;
+mod line;
 mod pseudo;
+mod record;
 mod running;
 mod status;
 mod supervisor;
@@ -32,7 +37,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use captured::{Captured, run_captured};
+pub use guest::take_terminal;
 pub use identity::started;
+pub use lent::{Left, Loan, lend};
 pub use running::{Found, Progress, Running, attach, start};
 pub use status::beside;
 pub use supervisor::supervise;
@@ -41,6 +48,9 @@ use crate::clock::Timestamp;
 
 /// The first argument that makes this program a supervisor.
 pub const SUPERVISE: &str = "supervise";
+
+/// The first argument that makes this program take its standard input for its terminal and become another one.
+pub const TAKE_TERMINAL: &str = "take-terminal";
 
 /// What is run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

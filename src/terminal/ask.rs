@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::hand_over::{Given, Program};
+use super::hand_over::Program;
 use super::line::{Line, Untouched};
 use super::list::List;
 use super::prompt::{Armed, Head, Leave, Prompt, Session};
@@ -181,8 +181,7 @@ impl Session<'_> {
         let mut env = env.to_vec();
         env.push(("PS1".to_owned(), "(hotfix) $ ".to_owned()));
         // How it ends says nothing: a shell ends with the code of its last command.
-        let env = Given::Beside(&env);
-        let program = Program { script: r#""${SHELL:-/bin/sh}""#, args: &[], dir: Some(&place), env, limit: None };
+        let program = Program { script: r#""${SHELL:-/bin/sh}""#, args: &[], dir: Some(&place), env: &env };
         self.hand_over(&program).await.map(drop)
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 
 use super::ask::head;
-use super::hand_over::{Given, Program};
+use super::hand_over::Program;
 use super::line::{Line, Untouched};
 use super::prompt::{Armed, Head, Leave, Session};
 use super::text::fill;
@@ -52,13 +52,7 @@ impl Session<'_> {
         file.write_all(initial.as_bytes())?;
         file.flush()?;
         let script = format!("{editor} \"$@\"");
-        let program = Program {
-            script: &script,
-            args: &[file.path().as_os_str()],
-            dir: None,
-            env: Given::Beside(&[]),
-            limit: None,
-        };
+        let program = Program { script: &script, args: &[file.path().as_os_str()], dir: None, env: &[] };
         let ended = self.hand_over(&program).await?;
         let written = String::from_utf8_lossy(&fs::read(file.path())?).into_owned();
         Ok((ended.code(), written))

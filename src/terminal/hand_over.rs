@@ -1,4 +1,4 @@
-//! The terminal in the hands of another program: an editor, a pager, a shell, a command that talks to the operator.
+//! The terminal in the hands of another program of the operator's: an editor, a pager, a shell.
 //!
 //! # Why
 //! A Ctrl-C in that program must not pause the run, so it has to be alone in the terminal's foreground. A shell with job
@@ -10,18 +10,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
 use rustix::termios::tcgetpgrp;
 use tokio::process::{Child, Command};
 
-use super::Terminal;
 use super::prompt::Session;
-use super::tty::{Gone, Tty};
-use crate::clock::{Clock, SystemClock};
-use crate::operator::{self, Unanswered};
-use crate::process::{How, Spec};
+use super::tty::Tty;
 
 /// Runs `PROGRAM` in the foreground and ends as it did.
 const FOREGROUND: &str = r#"
@@ -44,55 +39,15 @@ pub(super) struct Program<'a> {
     pub(super) script: &'a str,
     pub(super) args: &'a [&'a OsStr],
     pub(super) dir: Option<&'a Path>,
-    pub(super) env: Given<'a>,
-    pub(super) limit: Option<Limit>,
-}
-
-/// What a program is given of an environment.
-#[derive(Clone, Copy)]
-pub(super) enum Given<'a> {
-    /// The operator's own, and this.
-    Beside(&'a [(String, String)]),
-    /// This alone.
-    Alone(&'a [(String, String)]),
-}
-
-/// How long a program may take.
-#[derive(Clone, Copy)]
-pub(super) struct Limit {
-    /// Until it is asked to end.
-    pub(super) timeout: Duration,
-    /// Between that and less friendly ways.
-    pub(super) grace: Duration,
-}
-
-impl Terminal {
-    /// Hands the terminal over to a command of a step.
-    pub(super) async fn lent(&self, command: &Spec) -> Result<How, Unanswered> {
-        let (script, words) = match &command.program {
-            crate::process::Program::Shell(text) => (r#"exec /bin/sh -c "$1""#, std::slice::from_ref(text)),
-            crate::process::Program::Direct(words) => (r#"exec "$@""#, words.as_slice()),
-        };
-        if words.is_empty() {
-            return Ok(How::NotStarted("an empty command".to_owned()));
-        }
-        let args: Vec<_> = words.iter().map(OsStr::new).collect();
-        let limit = command.timeout.map(|timeout| Limit { timeout, grace: command.kill_grace });
-        let (dir, env) = (Some(command.dir.as_path()), Given::Alone(&command.env));
-        let mut session = Session::open(self).map_err(|Gone| Unanswered::Interrupted(operator::Signal::Hup))?;
-        Ok(match session.hand_over(&Program { script, args: &args, dir, env, limit }).await {
-            Ok(status) => How::of(status),
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => How::TimedOut,
-            Err(error) => How::NotStarted(format!("{}: {error}", command.dir.display())),
-        })
-    }
+    /// What it has in its environment beside the operator's own.
+    pub(super) env: &'a [(String, String)],
 }
 
 impl Session<'_> {
     /// Hands the terminal over to `program` until it ends. Dropping the future ends it.
     ///
     /// # Errors
-    /// Where it cannot be started; [`io::ErrorKind::TimedOut`] where it took longer than it may, and was ended.
+    /// Where it cannot be started.
     pub(super) async fn hand_over(&mut self, program: &Program<'_>) -> io::Result<ExitStatus> {
         let terminal = self.terminal;
         let lent = terminal.canvas.lend();
@@ -114,24 +69,9 @@ async fn run(tty: &Tty, program: &Program<'_>) -> io::Result<ExitStatus> {
     if let Some(dir) = program.dir {
         command.current_dir(dir);
     }
-    match program.env {
-        Given::Beside(pairs) => command.envs(pairs.iter().map(|(name, value)| (name, value))),
-        Given::Alone(pairs) => command.env_clear().envs(pairs.iter().map(|(name, value)| (name, value))),
-    };
+    command.envs(program.env.iter().map(|(name, value)| (name, value)));
     let mut leash = Leash { child: command.spawn()?, tty };
-    let Some(limit) = program.limit else { return leash.child.wait().await };
-    tokio::select! {
-        ended = leash.child.wait() => return ended,
-        () = SystemClock.sleep(limit.timeout) => {}
-    }
-    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
-        leash.send(signal);
-        tokio::select! {
-            _ = leash.child.wait() => break,
-            () = SystemClock.sleep(limit.grace) => {}
-        }
-    }
-    Err(io::ErrorKind::TimedOut.into())
+    leash.child.wait().await
 }
 
 /// Ends the program that is in the foreground, if it has not ended by itself.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::{fs, io};
 
 use super::ask::{exactly, head};
-use super::hand_over::{Given, Program};
+use super::hand_over::Program;
 use super::list::List;
 use super::prompt::{Head, Leave, Session};
 use super::sanitize::Sanitizer;
@@ -125,8 +125,7 @@ impl Session<'_> {
 
     /// Shows the file at `path`, by a pager or its end.
     async fn page(&mut self, path: &Path) {
-        let program =
-            Program { script: PAGER, args: &[path.as_os_str()], dir: None, env: Given::Beside(&[]), limit: None };
+        let program = Program { script: PAGER, args: &[path.as_os_str()], dir: None, env: &[] };
         let shown = self.hand_over(&program).await.is_ok_and(|ended| ended.success());
         if !shown {
             let lines = tail(path).unwrap_or_else(|error| vec![fill(self.text().output_gone, &[&error.to_string()])]);

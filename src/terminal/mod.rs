@@ -11,6 +11,7 @@ mod canvas;
 mod editor;
 mod hand_over;
 mod key;
+mod lent;
 mod line;
 mod lines;
 mod list;
@@ -41,7 +42,7 @@ use self::text::Text;
 use self::tty::{Gone, Keys, Tty};
 use crate::clock::{Clock, LocalFuture, SystemClock};
 use crate::operator::{Answer, Attention, Operator, Presence, Question, Screen, Show, Signal, Unanswered};
-use crate::process::{How, Spec};
+use crate::process::{Left, Loan};
 
 pub use self::plain::Plain;
 
@@ -236,8 +237,8 @@ impl Operator for Terminal {
         Box::pin(self.asked(question))
     }
 
-    fn lend<'a>(&'a self, command: &'a Spec) -> LocalFuture<'a, Result<How, Unanswered>> {
-        Box::pin(self.lent(command))
+    fn lend<'a>(&'a self, loan: &'a Loan) -> LocalFuture<'a, Result<Left, Unanswered>> {
+        Box::pin(self.lent(loan))
     }
 
     fn attention(&self) -> LocalFuture<'_, Attention> {

@@ -74,11 +74,24 @@ impl Tty {
     }
 
     /// The mode as it was found, as long as what this gives is kept.
-    pub(super) fn cooked(self: &Rc<Self>) -> Cooked {
+    pub(super) fn cooked(self: &Rc<Self>) -> Other {
         if let Some(found) = &*self.found.borrow() {
             let _ = tcsetattr(&self.device, OptionalActions::Now, found);
         }
-        Cooked(Rc::clone(self))
+        Other(Rc::clone(self))
+    }
+
+    /// A mode in which every byte passes as it is, both ways, as long as what this gives is kept; and the mode as it was found.
+    ///
+    /// # Errors
+    /// Where the terminal is gone.
+    pub(super) fn transparent(self: &Rc<Self>) -> io::Result<(Other, Termios)> {
+        let found = self.found.borrow().clone();
+        let found = found.map_or_else(|| tcgetattr(&self.device), Ok)?;
+        let mut bare = found.clone();
+        bare.make_raw();
+        tcsetattr(&self.device, OptionalActions::Now, &bare)?;
+        Ok((Other(Rc::clone(self)), found))
     }
 
     /// Throws away what was typed and not read.
@@ -116,11 +129,11 @@ impl Drop for Raw {
     }
 }
 
-/// The mode as it was found, for another program; raw mode comes back after it where it is wanted.
+/// Another mode, for another program; raw mode comes back after it where it is wanted.
 #[derive(Debug)]
-pub(super) struct Cooked(Rc<Tty>);
+pub(super) struct Other(Rc<Tty>);
 
-impl Drop for Cooked {
+impl Drop for Other {
     fn drop(&mut self) {
         if let Some(found) = &*self.0.found.borrow() {
             drop(set_raw(&self.0.device, found));

@@ -5,10 +5,10 @@ use crate::terminal::{LISTENS, Person};
 use hotfix::event::Event;
 
 /// A runbook with one step that is interactive.
-fn runbook(world: &World, step: &str) -> String {
+pub(crate) fn runbook(world: &World, step: &str) -> String {
     let path = world.sandbox.dir().join("lent.yaml");
     let text = format!(
-        "name: lent\nversion: 1\nstages:\n  - id: s\n    steps:\n      - {{id: a, interactive: true, {step}}}\n      - {{id: b, confirm: 'Really over?'}}\n"
+        "name: lent\nversion: 1\nsecrets: [TOKEN, KEY]\nstages:\n  - id: s\n    steps:\n      - {{id: a, interactive: true, {step}}}\n      - {{id: b, confirm: 'Really over?'}}\n"
     );
     std::fs::write(&path, text).unwrap();
     path.display().to_string()
@@ -19,7 +19,7 @@ fn person(world: &World, step: &str) -> Person {
 }
 
 /// Why the step failed.
-fn failure(world: &World) -> Option<(String, String)> {
+pub(crate) fn failure(world: &World) -> Option<(String, String)> {
     world.events().into_iter().find_map(|event| match event {
         Event::StepFailed { reason, message, .. } => Some((reason, message)),
         _ => None,
@@ -79,6 +79,14 @@ fn an_interactive_command_cut_off_is_asked_about() {
     person.sees(&["s/a began, and nobody knows how it ended", LISTENS]);
     person.types("\u{3}");
     assert_eq!(person.code().0, 130);
+}
+
+#[test]
+fn the_plan_says_which_steps_cannot_outlive_the_terminal() {
+    let world = World::new();
+    let runbook = runbook(&world, "run: 'true'");
+    let said = ends(&world.hotfix(&["plan", "v1.2.3", "1234", "--runbook", &runbook]), 0);
+    assert_eq!(said.matches("needs the terminal, and cannot outlive it").count(), 1, "{said}");
 }
 
 #[test]

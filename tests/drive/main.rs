@@ -9,6 +9,7 @@ mod commit;
 mod detach;
 mod fixture;
 mod git;
+mod kept;
 mod killed;
 mod lent;
 mod terminal;

@@ -89,8 +89,28 @@ impl Person {
         }
     }
 
+    /// Every byte that came so far.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// Waits until `bytes` came, whatever a screen makes of them.
+    pub(crate) fn receives(&mut self, bytes: &[u8]) {
+        let end = Instant::now() + PATIENCE;
+        while !self.raw.windows(bytes.len()).any(|window| window == bytes) {
+            match self.bytes.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(more) => self.raw.extend_from_slice(&more),
+                Err(error) => panic!("{bytes:?} did not come ({error}): {:?}", self.raw),
+            }
+        }
+    }
+
     pub(crate) fn types(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.types_bytes(keys.as_bytes());
+    }
+
+    pub(crate) fn types_bytes(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
         self.keys.flush().unwrap();
     }
 
@@ -100,16 +120,31 @@ impl Person {
         kill_process(pid, signal).unwrap();
     }
 
+    /// Changes the size of the screen.
+    pub(crate) fn resizes(&mut self, rows: u16, cols: u16) {
+        self.screen.screen_mut().set_size(rows.try_into().unwrap(), cols.try_into().unwrap());
+        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+    }
+
+    /// Closes the terminal, where what is typed is echoed, and gives how the program ends.
+    pub(crate) fn closes(mut self) -> u32 {
+        drop(self.bytes);
+        // Whoever reads finds out by the echo that nobody listens.
+        self.keys.write_all(b"x").unwrap();
+        drop((self.keys, self.master));
+        self.child.wait().unwrap().exit_code()
+    }
+
     /// Kills the program without a chance to tidy up.
     pub(crate) fn kill(mut self) {
         self.signal(Signal::KILL);
         self.child.wait().unwrap();
     }
 
-    /// What the terminal does with the keys that are typed, in words.
+    /// What the terminal does with the keys that are typed and with what is written, in words.
     pub(crate) fn mode(&self) -> String {
         let mode = self.master.get_termios().unwrap();
-        format!("{:?} {:?}", mode.input_flags, mode.local_flags)
+        format!("{:?} {:?} {:?}", mode.input_flags, mode.output_flags, mode.local_flags)
     }
 
     /// Waits until another process group than the program's has the terminal's foreground.

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use hotfix::event::{Event, Record, sha256};
+use hotfix::digest::sha256;
+use hotfix::event::{Event, Record};
 
 use super::fixture::{Ended, Project, steps};
 

@@ -226,7 +226,7 @@ fn the_record_of_a_step_says_what_ran_with_which_script_and_values() {
         .collect();
     let script = std::fs::read(project.path("work/deploy.sh")).unwrap();
     assert_eq!(started[0].0, "./deploy.sh \"$HOTFIX_NEW_TAG\"");
-    assert_eq!(started[0].1["script_sha256"], hotfix::event::sha256(&script));
+    assert_eq!(started[0].1["script_sha256"], hotfix::digest::sha256(&script));
     assert_eq!(started[0].1["head"], project.git("work", "rev-parse HEAD"));
     assert_eq!(started[0].1["values"]["HOTFIX_NEW_TAG"], "v1.2.4");
     assert_eq!(started[1].0, "echo v1.2.4");
@@ -265,10 +265,12 @@ fn a_value_that_looks_like_a_command_or_a_template_stays_a_value() {
 fn a_command_with_a_terminal_is_captured_as_any_other() {
     let project = steps(&[
         "{id: a, tty: true, capture: {x: stdout}, done_if: 'test -t 1', run: 'test -t 1 && printf \"one\\ntwo\\n\"'}",
+        "{id: c, tty: true, env: {TERM: xterm}, run: 'test -t 1 && test -t 2 && tput cols && echo \"100%\" >&2'}",
         "{id: b, run: 'test -t 1 || echo \"$HOTFIX_X\"'}",
     ])
     .open();
     project.start("").exits(0);
     assert_eq!(project.output("s.a.1.log"), "one\ntwo\n");
+    assert_eq!(project.output("s.c.1.log"), "80\n100%\n");
     assert_eq!(project.output("s.b.1.log"), "one\ntwo\n");
 }

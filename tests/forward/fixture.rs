@@ -345,5 +345,5 @@ impl Server {
 
 /// The SHA-256 of each line of a journal.
 pub(crate) fn hashes(journal: &str) -> Vec<String> {
-    journal.lines().map(|line| hotfix::event::sha256(line.as_bytes())).collect()
+    journal.lines().map(|line| hotfix::digest::sha256(line.as_bytes())).collect()
 }
