@@ -6,6 +6,7 @@
 
 pub mod approve;
 pub mod ask;
+mod captured;
 pub mod checklist;
 pub mod command;
 pub mod confirm;
@@ -15,6 +16,7 @@ pub mod http;
 pub mod monitor;
 pub mod note;
 pub mod notify;
+mod output;
 mod probe;
 mod run;
 pub mod shell;

@@ -17,7 +17,9 @@ mod captured;
 mod drive;
 mod group;
 mod identity;
+mod output;
 mod pseudo;
+mod reader;
 mod running;
 mod status;
 mod supervisor;
@@ -32,13 +34,20 @@ use serde::{Deserialize, Serialize};
 
 pub use captured::{Captured, run_captured};
 pub use identity::started;
-pub use running::{Found, Progress, Running, attach, start};
+pub use reader::{Piece, Reader, Times, files, not_kept};
+pub use running::{Found, Progress, Running, attach, began, start};
 pub use supervisor::supervise;
 
 use crate::clock::Timestamp;
 
 /// The first argument that makes this program a supervisor.
 pub const SUPERVISE: &str = "supervise";
+
+/// The most that is kept of a standard output by itself, in bytes: a little more than a variable may have.
+pub const STDOUT_LIMIT: usize = 1024 * 1024 + 4096;
+
+/// How much of an output is kept where nobody says, in bytes.
+pub const OUTPUT_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// What is run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +104,9 @@ pub struct Job {
     pub secrets: Vec<String>,
     /// Where its output goes, standard output and standard error in one.
     pub output: PathBuf,
-    /// Where its standard output goes as well, by itself, where somebody wants it.
+    /// How much of it is kept, in bytes: the first half, and the last. What is between goes.
+    pub limit: u64,
+    /// Where its standard output goes as well, by itself, where somebody wants it: [`STDOUT_LIMIT`] of it.
     pub stdout: Option<PathBuf>,
     /// Where the supervisor says how it stands. Must not exist yet: a job is run once.
     pub status: PathBuf,
@@ -144,6 +155,8 @@ pub struct End {
     pub ended: Timestamp,
     /// Why the output is not all there, where it is not (a full disk).
     pub output_lost: Option<String>,
+    /// How many bytes of the output were not kept, because they were more than may be.
+    pub dropped: u64,
 }
 
 /// What went wrong with running a process, other than the process itself.
