@@ -114,7 +114,7 @@ async fn running(
         spec: spec(command, ctx, given).map_err(Err)?,
         secrets: ctx.world.secret_values(),
         output: ctx.place.file(".log"),
-        limit: process::OUTPUT_LIMIT,
+        limit: ctx.world.output_limit,
         stdout: stdout.then(|| ctx.place.file(".stdout")),
         status,
     };

@@ -21,6 +21,7 @@ mod output;
 mod pseudo;
 mod reader;
 mod running;
+mod size;
 mod status;
 mod supervisor;
 
@@ -36,6 +37,7 @@ pub use captured::{Captured, run_captured};
 pub use identity::started;
 pub use reader::{Piece, Reader, Times, files, not_kept};
 pub use running::{Found, Progress, Running, attach, began, start};
+pub use size::Limit;
 pub use supervisor::supervise;
 
 use crate::clock::Timestamp;
@@ -45,9 +47,6 @@ pub const SUPERVISE: &str = "supervise";
 
 /// The most that is kept of a standard output by itself, in bytes: a little more than a variable may have.
 pub const STDOUT_LIMIT: usize = 1024 * 1024 + 4096;
-
-/// How much of an output is kept where nobody says, in bytes.
-pub const OUTPUT_LIMIT: u64 = 1024 * 1024 * 1024;
 
 /// What is run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,8 +103,8 @@ pub struct Job {
     pub secrets: Vec<String>,
     /// Where its output goes, standard output and standard error in one.
     pub output: PathBuf,
-    /// How much of it is kept, in bytes: the first half, and the last. What is between goes.
-    pub limit: u64,
+    /// How much of it is kept: the first half, and the last. What is between goes.
+    pub limit: Limit,
     /// Where its standard output goes as well, by itself, where somebody wants it: [`STDOUT_LIMIT`] of it.
     pub stdout: Option<PathBuf>,
     /// Where the supervisor says how it stands. Must not exist yet: a job is run once.

@@ -34,7 +34,7 @@ pub fn supervise() -> Result<(), Error> {
     let mask = Masker::new(&job.secrets)?.stream();
     let started = SystemClock.now();
     let made = |output: io::Result<Output>| Ok((output?, Index::create(&job.output, started)?));
-    let (output, index) = made(Output::create(&job.output, job.limit)).map_err(failed("write", &job.output))?;
+    let (output, index) = made(Output::create(&job.output, job.limit.bytes())).map_err(failed("write", &job.output))?;
     let alone = job.stdout.as_ref().map(|path| Alone::open(path, &job.secrets)).transpose()?;
     let stopped = Rc::default();
     let stop_file = status::stop_file(&job.status);
@@ -97,7 +97,7 @@ impl Keeper {
             pid: std::process::id(),
             started: self.started.millis(),
             output: job.output.clone(),
-            limit: Some(job.limit),
+            limit: Some(job.limit.bytes()),
         };
         status::append(&mut self.status, &accepted)?;
         let how = tokio::select! {

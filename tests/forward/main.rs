@@ -7,6 +7,7 @@ mod cut;
 mod exits;
 mod fields;
 mod fixture;
+mod output;
 mod preflight;
 mod production;
 mod repository;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hotfix::clock::{Clock, SystemClock};
-use hotfix::process::{Captured, End, Error, Found, How, Job, OUTPUT_LIMIT, Program, Progress, Running, Spec};
+use hotfix::process::{Captured, End, Error, Found, How, Job, Limit, Program, Progress, Running, Spec};
 use hotfix::process::{attach, run_captured, start};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ fn captured(spec: &Spec) -> Captured {
 
 pub(crate) fn job(spec: Spec, dir: &Path) -> Job {
     let (output, status) = (dir.join("output.log"), dir.join("status"));
-    Job { spec, secrets: Vec::new(), output, limit: OUTPUT_LIMIT, stdout: None, status }
+    Job { spec, secrets: Vec::new(), output, limit: Limit::default(), stdout: None, status }
 }
 
 pub(crate) async fn finish(running: &mut Running) -> (String, Progress) {

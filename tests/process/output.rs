@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hotfix::clock::{Clock, SystemClock};
-use hotfix::process::{End, Found, How, Job, Piece, Progress, Reader, Times, attach, began, files, start};
+use hotfix::process::{End, Found, How, Job, Limit, Piece, Progress, Reader, Times, attach, began, files, start};
 use tempfile::TempDir;
 
 use super::{block, eventually, exe, finish, job, sh, supervised};
@@ -39,7 +39,12 @@ fn the_middle_of_too_much_is_dropped_and_counted_and_secrets_at_the_seams_are_ma
     // Secrets back to back, in writes of 1000 bytes that cut them anywhere: every seam has one across it.
     let text = "yes 'xhunter2-is-the-secret' | head -n 200000 | dd bs=1000 2>/dev/null; echo last";
     let limit = 256 * 1024;
-    let job = Job { secrets: vec!["hunter2-is-the-secret".to_owned()], limit, ..job(sh(text, dir.path()), dir.path()) };
+    let job_limit = Limit::of(limit).unwrap();
+    let job = Job {
+        secrets: vec!["hunter2-is-the-secret".to_owned()],
+        limit: job_limit,
+        ..job(sh(text, dir.path()), dir.path())
+    };
     let (_, end) = supervised(&job);
     assert_eq!((end.how, end.output_lost), (How::Exited(0), None));
     let (bytes, dropped) = kept(&job.output);
@@ -92,7 +97,7 @@ fn lines_are_dated_to_ten_milliseconds_and_the_index_stays_small() {
 fn a_line_without_an_end_is_kept_as_it_came() {
     let dir = TempDir::new().unwrap();
     let job = Job {
-        limit: 1 << 20,
+        limit: Limit::parse("1MiB").unwrap(),
         secrets: vec!["hunter2".to_owned()],
         ..job(sh("head -c 20000000 /dev/zero; printf '\\377end'", dir.path()), dir.path())
     };
@@ -128,7 +133,10 @@ fn whoever_is_far_behind_leaps_forward_to_a_whole_line_and_is_told_over_how_much
 #[test]
 fn whoever_comes_to_what_was_dropped_is_told_so() {
     let dir = TempDir::new().unwrap();
-    let job = Job { limit: 64 * 1024, ..job(sh("yes 0123456 | head -c 2000000", dir.path()), dir.path()) };
+    let job = Job {
+        limit: Limit::parse("64KiB").unwrap(),
+        ..job(sh("yes 0123456 | head -c 2000000", dir.path()), dir.path())
+    };
     block(async {
         let mut running = start(&job, exe()).await.unwrap();
         // The process writes on while nobody looks: its status says when it has ended.
