@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// How much output is given at once, in bytes.
 const CHUNK: usize = 64 * 1024;
 /// How far behind whoever looks on may be, in bytes, before what is between is passed over.
-const BEHIND: u64 = 4 * 1024 * 1024;
+const BEHIND: u64 = 2 * 1024 * 1024;
 /// How long a process that writes faster than anybody looks is left alone after each glance at its output.
 const BREATH: Duration = Duration::from_millis(250);
 

@@ -46,9 +46,15 @@ enum Returned {
 impl Sanitizer {
     /// Takes `bytes`, and gives the lines that they completed.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<String> {
-        let mut lines = Vec::new();
-        for &byte in bytes {
-            self.take(byte, &mut lines);
+        let (mut lines, mut rest) = (Vec::new(), bytes);
+        while let Some((&byte, behind)) = rest.split_first() {
+            let plain = self.plain(rest, &mut lines);
+            if plain > 0 {
+                rest = &rest[plain..];
+            } else {
+                self.take(byte, &mut lines);
+                rest = behind;
+            }
         }
         lines
     }
@@ -65,6 +71,26 @@ impl Sanitizer {
         let line = std::mem::take(&mut self.line);
         *self = Self::default();
         (!line.is_empty()).then_some(line)
+    }
+
+    /// Takes the text that `bytes` begin with, as far as nothing is to be done about it, at once; and tells how long it is.
+    fn plain(&mut self, bytes: &[u8], lines: &mut Vec<String>) -> usize {
+        if self.state != State::Text || self.returned == Returned::Yes || !self.letter.is_empty() {
+            return 0;
+        }
+        let end = bytes.iter().position(|byte| !matches!(byte, 0x20..=0x7e)).unwrap_or(bytes.len());
+        let end = end.min(LONGEST + 1 - self.line.len());
+        let Ok(text) = std::str::from_utf8(&bytes[..end]) else { return 0 };
+        self.line.push_str(text);
+        self.broken_line(lines);
+        end
+    }
+
+    /// Breaks a line that is too long.
+    fn broken_line(&mut self, lines: &mut Vec<String>) {
+        if self.line.len() > LONGEST {
+            lines.push(std::mem::take(&mut self.line));
+        }
     }
 
     fn take(&mut self, byte: u8, lines: &mut Vec<String>) {
@@ -111,9 +137,7 @@ impl Sanitizer {
             0x80.. => self.part(byte),
             _ => {}
         }
-        if self.line.len() > LONGEST {
-            lines.push(std::mem::take(&mut self.line));
-        }
+        self.broken_line(lines);
     }
 
     /// Takes a byte of a character of several.
