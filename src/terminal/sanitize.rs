@@ -194,3 +194,42 @@ pub fn clean(text: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, Sanitizer};
+    use proptest::prelude::{any, prop, prop_assert_eq, proptest};
+
+    #[test]
+    fn a_line_without_an_end_is_broken_and_loses_nothing() {
+        let mut sanitizer = Sanitizer::default();
+        let (mut lines, mut longest) = (Vec::new(), 0);
+        for _ in 0..100 {
+            lines.extend(sanitizer.push(&[b'x'; 5000]));
+            longest = longest.max(sanitizer.partial().len());
+        }
+        lines.extend(sanitizer.finish());
+        assert!(longest <= LONGEST && lines.iter().all(|line| line.len() <= LONGEST + 1));
+        assert_eq!(lines.concat(), "x".repeat(500_000));
+    }
+
+    proptest! {
+        #[test]
+        fn what_comes_out_does_not_depend_on_the_cuts(
+            bytes in prop::collection::vec(prop::sample::select(&b"ab \n\r\t\x08\x1b[];m\x07\xe5\x89\x8d\xff"[..]), 0..60),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let lines = |pieces: &[&[u8]]| {
+                let mut sanitizer = Sanitizer::default();
+                let mut lines: Vec<_> = pieces.iter().flat_map(|piece| sanitizer.push(piece)).collect();
+                lines.extend(sanitizer.finish());
+                lines
+            };
+            let whole = lines(&[&bytes]);
+            let letters: Vec<&[u8]> = bytes.chunks(1).collect();
+            prop_assert_eq!(&lines(&letters), &whole);
+            let (before, behind) = bytes.split_at(cut.index(bytes.len() + 1));
+            prop_assert_eq!(&lines(&[before, behind]), &whole);
+        }
+    }
+}

@@ -92,6 +92,36 @@ fn resume_shows_the_output_from_where_the_operator_left() {
 }
 
 #[test]
+fn a_screen_that_stood_still_leaps_forward_and_says_where_to_see_the_rest() {
+    let script =
+        "echo one; until [ -e $T/go ]; do sleep 0.02; done; seq 1 2000000; until [ -e $T/end ]; do sleep 0.02; done";
+    let project = steps(&[&format!("{{id: a, run: '{script}'}}")]).open();
+    let mut child = project.begin();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.by_ref().any(|line| line == "  one"));
+    let program = Pid::from_child(&child);
+    kill_process(program, Signal::STOP).unwrap();
+    std::fs::write(project.path("go"), "").unwrap();
+    let log = project.runs()[0].join("output/s.a.1.log");
+    let written = 4 + 14_888_896;
+    let begun = Instant::now();
+    while std::fs::metadata(&log).unwrap().len() < written {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the step is held up by its screen");
+        std::thread::yield_now();
+    }
+    kill_process(program, Signal::CONT).unwrap();
+    let shown: Vec<String> = lines.by_ref().take_while(|line| line != "  2000000").collect();
+    std::fs::write(project.path("end"), "").unwrap();
+    assert!(lines.any(|line| line.contains("s/a") && line.contains("done")));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let said: Vec<_> = shown.iter().filter(|line| line.contains("are not shown here")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("`hotfix log --output s/a` prints what was kept"), "{said:?}");
+    assert!(shown.len() < 20_000, "{} lines", shown.len());
+    project.hotfix(&["log", "--output", "s/a"]).exits(0).says(&["one\n1\n2\n", "\n1000000\n", "\n2000000\n"]);
+}
+
+#[test]
 fn resume_shows_the_end_of_what_was_written_while_nobody_looked() {
     let script = "echo one; until [ -e $T/go ]; do sleep 0.02; done; seq 1 30000; echo last; : > $T/over";
     let project = steps(&[&format!("{{id: a, run: '{script}'}}")]).open();
