@@ -62,6 +62,12 @@ impl Timestamp {
         self.utc().with_timezone(&Local).format("%H:%M:%S").to_string()
     }
 
+    /// The same with milliseconds: `HH:MM:SS.mmm`.
+    #[must_use]
+    pub fn local_time_millis(self) -> String {
+        self.utc().with_timezone(&Local).format("%H:%M:%S%.3f").to_string()
+    }
+
     /// `YYYYMMDD-HHMMSS` in UTC: sorts by time, fit for a file name.
     #[must_use]
     pub fn compact(self) -> String {

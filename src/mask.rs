@@ -8,7 +8,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, BuildError, MatchKind};
+use aho_corasick::{AhoCorasick, BuildError, MatchKind, packed};
 
 /// What stands in the place of a secret.
 pub const STARS: &str = "***";
@@ -27,6 +27,8 @@ pub struct Masker {
 #[derive(Debug)]
 struct Finder {
     search: AhoCorasick,
+    /// Leaps over what holds no secret, which a search for overlapping ones does not; not on every machine, nor for many secrets.
+    leap: Option<packed::Searcher>,
     secrets: Vec<Vec<u8>>,
 }
 
@@ -52,7 +54,8 @@ impl Masker {
             return Ok(Self::default());
         }
         let search = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&secrets)?;
-        Ok(Self { finder: Some(Arc::new(Finder { search, secrets })) })
+        let leap = packed::Searcher::new(&secrets);
+        Ok(Self { finder: Some(Arc::new(Finder { search, leap, secrets })) })
     }
 
     /// `input` without the secrets.
@@ -79,7 +82,10 @@ impl Masker {
     /// Where secrets stand in `input`: sorted, overlapping ones made one.
     fn ranges(&self, input: &[u8]) -> Vec<Range<usize>> {
         let Some(finder) = &self.finder else { return Vec::new() };
-        let mut found: Vec<Range<usize>> = finder.search.find_overlapping_iter(input).map(|at| at.range()).collect();
+        let first = finder.leap.as_ref().map_or(Some(0), |leap| leap.find(input).map(|at| at.start()));
+        let Some(first) = first else { return Vec::new() };
+        let all = finder.search.find_overlapping_iter(&input[first..]);
+        let mut found: Vec<Range<usize>> = all.map(|at| at.start() + first..at.end() + first).collect();
         found.sort_unstable_by_key(|range| (range.start, range.end));
         let mut union: Vec<Range<usize>> = Vec::with_capacity(found.len());
         for range in found {
@@ -93,7 +99,7 @@ impl Masker {
 }
 
 /// A masker that remembers what may be the beginning of a secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Stream {
     masker: Masker,
     held: Vec<u8>,
@@ -104,15 +110,33 @@ pub struct Stream {
 impl Stream {
     /// Takes `input`, and gives what is certain by now.
     pub fn push(&mut self, input: &[u8]) -> Vec<u8> {
-        let Some(finder) = &self.masker.finder else { return input.to_vec() };
-        self.held.extend_from_slice(input);
-        let cut = finder.open_end(&self.held);
-        self.release(cut)
+        let mut output = Vec::with_capacity(input.len());
+        self.feed(input, |bytes| output.extend_from_slice(bytes));
+        output
+    }
+
+    /// The same, piece by piece to `give`: what holds no secret is not copied.
+    pub fn feed(&mut self, input: &[u8], mut give: impl FnMut(&[u8])) {
+        let Some(finder) = self.masker.finder.clone() else { return give(input) };
+        if self.held.is_empty() {
+            let cut = finder.open_end(input);
+            self.release(input, cut, give);
+            self.held.extend_from_slice(&input[cut..]);
+        } else {
+            let mut held = std::mem::take(&mut self.held);
+            held.extend_from_slice(input);
+            let cut = finder.open_end(&held);
+            self.release(&held, cut, give);
+            held.drain(..cut);
+            self.held = held;
+        }
     }
 
     /// Gives what was held back. The stream is then as new.
     pub fn finish(&mut self) -> Vec<u8> {
-        self.release(self.held.len())
+        let (held, mut output) = (std::mem::take(&mut self.held), Vec::new());
+        self.release(&held, held.len(), |bytes| output.extend_from_slice(bytes));
+        output
     }
 
     /// Gives what was held back, and goes on holding it: where it was the beginning of a secret, no more of that comes out.
@@ -123,17 +147,16 @@ impl Stream {
         shown
     }
 
-    /// Gives the held bytes before `cut`; no secret that begins there is cut off by the end of what is held.
-    fn release(&mut self, cut: usize) -> Vec<u8> {
-        let mut output = Vec::with_capacity(cut);
+    /// Gives what stands in `bytes` before `cut`; no secret that begins there is cut off by their end.
+    fn release(&mut self, bytes: &[u8], cut: usize, mut give: impl FnMut(&[u8])) {
         let mut at = 0;
         let mut open = self.covered;
-        for range in self.masker.ranges(&self.held) {
+        for range in self.masker.ranges(bytes) {
             if range.start < open {
                 open = open.max(range.end);
             } else if range.start < cut {
-                output.extend_from_slice(&self.held[at.max(open)..range.start]);
-                output.extend_from_slice(STARS.as_bytes());
+                give(&bytes[at.max(open)..range.start]);
+                give(STARS.as_bytes());
                 open = range.end;
             } else {
                 break;
@@ -142,11 +165,9 @@ impl Stream {
         }
         let plain = at.max(open);
         if plain < cut {
-            output.extend_from_slice(&self.held[plain..cut]);
+            give(&bytes[plain..cut]);
         }
         self.covered = open.saturating_sub(cut);
-        self.held.drain(..cut);
-        output
     }
 }
 

@@ -56,7 +56,7 @@ fn read(text: &str) -> Result<Loaded, Problems> {
 
 /// One stage around `steps`, one line each.
 fn steps(steps: &str) -> String {
-    let mut text = "name: n\nversion: 1\nstages:\n- id: s\n  steps:\n".to_owned();
+    let mut text = "name: test\nversion: 1\nstages:\n- id: s\n  steps:\n".to_owned();
     steps.lines().for_each(|line| writeln!(text, "  {line}").unwrap());
     text
 }
@@ -221,6 +221,9 @@ fn what_would_exhaust_the_machine_is_refused_in_under_a_second() {
 fn loose_booleans_and_units_are_refused() {
     refused(&steps("- { id: a, note: x, required: yes }"), "6:33", "expected true or false");
     refused(&steps("- { id: a, note: x, timeout: 15M }"), "6:32", "capital `M`");
+    for (size, why) in [("64M", "64MiB, 1GiB or 500kB"), ("9kB", "too few"), ("12", "too few"), ("true", "a size")] {
+        refused(&format!("output_limit: {size}\n{}", steps("- { id: a, note: x }")), "1:15", why);
+    }
     refused("name: n\nversion: 2\nstages: [{ id: s, steps: [{ id: a, note: x }] }]", "2:10", "version");
 }
 
@@ -228,7 +231,15 @@ fn loose_booleans_and_units_are_refused() {
 fn the_schema_accepts_and_refuses_what_the_check_does() {
     let schema = jsonschema::validator_for(&hotfix::runbook::schema()).unwrap();
     let valid = |text: &str| schema.is_valid(&serde_saphyr::from_str::<serde_json::Value>(text).unwrap());
-    assert!(valid(BASE));
+    assert!(valid(BASE) && valid(&steps("- { id: a, note: x }")));
+    for size in ["64MiB", "500 kB", "1000000", "'1000000'"] {
+        let text = format!("output_limit: {size}\n{}", steps("- { id: a, note: x }"));
+        assert!(read(&text).is_ok() && valid(&text), "{size} is refused");
+    }
+    for size in ["64M", "1.5GiB", "12", "-1", "[]"] {
+        let text = format!("output_limit: {size}\n{}", steps("- { id: a, note: x }"));
+        assert!(read(&text).is_err() && !valid(&text), "{size} is accepted");
+    }
     assert!(valid(BUILTIN_EN.text));
     assert!(valid("extends: builtin\nstages: [{ id: a, steps: [{ id: b, remove: true }] }]"));
     for bad in [

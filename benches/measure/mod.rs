@@ -1,4 +1,4 @@
-//! What both benchmarks share: a world to measure in, medians, and a table.
+//! What the benchmarks share: a world to measure in, medians, and a table.
 
 use std::env;
 use std::ffi::OsStr;

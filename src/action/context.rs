@@ -20,7 +20,7 @@ use crate::git::Repository;
 use crate::http::Http;
 use crate::mask::Masker;
 use crate::operator::{Answer, Attention, Form, Presence, Purpose, Show, Signal, Way};
-use crate::process::{Left, Loan};
+use crate::process::{Left, Limit, Loan};
 use crate::template::Template;
 use crate::vars::{Environment, Values};
 
@@ -42,6 +42,8 @@ pub struct World {
     pub masker: Masker,
     /// Where messages go.
     pub channels: BTreeMap<String, Channel>,
+    /// How much of a command's output is kept.
+    pub output_limit: Limit,
     /// The files that carry the version.
     pub version_files: Vec<Template>,
     /// Who drives the program.

@@ -6,6 +6,7 @@
 
 pub mod approve;
 pub mod ask;
+mod captured;
 pub mod checklist;
 pub mod command;
 pub mod commit;
@@ -16,6 +17,7 @@ pub mod http;
 pub mod monitor;
 pub mod note;
 pub mod notify;
+mod output;
 mod probe;
 mod run;
 pub mod shell;

@@ -2,12 +2,12 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::command::{Capture, Command};
-use super::{Asked, ByHand, Context, Disturbance, Done, Failure, Kind as _, Stop};
+use super::output::{self, View};
+use super::{Asked, ByHand, Context, Disturbance, Done, Failure, Kind as _, Stop, captured};
 use crate::operator::{Answer, Form, Purpose, Show, Way};
 use crate::process::{self, End, Found, How, Job, Left, Loan, Progress, Running, Spec};
 use crate::vars::text_of;
@@ -16,8 +16,6 @@ use crate::vars::text_of;
 const TAIL: usize = 64 * 1024;
 /// How many of its last lines a message has.
 const LINES: usize = 5;
-/// The most that is taken for a variable, in bytes.
-const LARGEST: u64 = 1024 * 1024;
 
 /// Runs `command`, or goes on watching it where it was begun by a program that is gone.
 pub(super) async fn perform(command: &Command, ctx: &Context<'_>) -> Result<Done, Stop> {
@@ -96,10 +94,10 @@ async fn running(
 ) -> Result<Running, Result<End, Stop>> {
     let status = ctx.place.file(".status");
     if status.exists() {
-        let found = process::attach(&status, 0).map_err(|error| Err(Stop::broken(error)))?;
+        let found = process::attach(&status, output::left_off(ctx)).map_err(|error| Err(Stop::broken(error)))?;
         match found {
             Found::Finished(end) => {
-                show_tail(ctx);
+                output::show_rest(ctx);
                 return Err(Ok(end));
             }
             Found::Running(running) => return Ok(*running),
@@ -116,6 +114,7 @@ async fn running(
         spec: spec(command, ctx, given).map_err(Err)?,
         secrets: ctx.world.secret_values(),
         output: ctx.place.file(".log"),
+        limit: ctx.world.output_limit,
         stdout: stdout.then(|| ctx.place.file(".stdout")),
         status,
     };
@@ -140,18 +139,22 @@ async fn lent(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>
         exe: ctx.world.exe.clone(),
         secrets: ctx.world.secret_values(),
         output: ctx.place.file(".log"),
+        limit: ctx.world.output_limit,
     };
-    let Left { how, output_lost } = ctx.desk.lend(&loan).await?;
-    Ok(End { how, started, ended: ctx.world.clock.now(), output_lost })
+    let Left { how, output_lost, dropped } = ctx.desk.lend(&loan).await?;
+    Ok(End { how, started, ended: ctx.world.clock.now(), output_lost, dropped })
 }
 
 /// Watches the command to its end. Whatever breaks in leaves it running, unless the operator wants it stopped.
 async fn follow(running: &mut Running, ctx: &Context<'_>) -> Result<End, Stop> {
+    let mut view = View::new(ctx, running.offset());
     loop {
         tokio::select! {
             biased;
             progress = running.next() => match progress.map_err(Stop::broken)? {
-                Progress::Output(bytes) => ctx.desk.show(Show::Output(&bytes)),
+                Progress::Output(bytes) => view.show(&bytes, running.offset()),
+                Progress::Dropped(bytes) => view.dropped(bytes, running.offset()),
+                Progress::Skipped(bytes) => view.skipped(bytes, running.offset()),
                 Progress::Ended(end) => return Ok(end),
                 Progress::Lost { pgid } => return Err(lost(pgid)),
             },
@@ -190,7 +193,7 @@ async fn unsupervised(command: &Command, ctx: &Context<'_>, given: Vec<(String, 
     for bytes in [&captured.stdout, &captured.stderr] {
         ctx.desk.show(Show::Output(&ctx.world.masker.bytes(bytes)));
     }
-    Ok(End { how: captured.how, started, ended: ctx.world.clock.now(), output_lost: None })
+    Ok(End { how: captured.how, started, ended: ctx.world.clock.now(), output_lost: None, dropped: 0 })
 }
 
 fn whole(error: &dyn std::error::Error) -> String {
@@ -198,12 +201,19 @@ fn whole(error: &dyn std::error::Error) -> String {
     sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
+fn said_dropped(bytes: u64) -> String {
+    format!("{bytes} bytes from the middle of its output were not kept: it wrote more than `output_limit`")
+}
+
 /// What the end of a command means to its step.
 fn came_of(end: &End, ctx: &Context<'_>) -> Result<Done, Stop> {
     if let Some(lost) = &end.output_lost {
         ctx.desk.show(Show::Warning(&format!("its output is not all there: {lost}")));
     }
-    if let Err(error) = conceal(ctx) {
+    if end.dropped > 0 {
+        ctx.desk.show(Show::Warning(&said_dropped(end.dropped)));
+    }
+    if let Err(error) = captured::conceal(ctx) {
         ctx.desk
             .show(Show::Warning(&format!("{}: {error}; a secret may be in it", ctx.place.file(".values").display())));
     }
@@ -211,10 +221,13 @@ fn came_of(end: &End, ctx: &Context<'_>) -> Result<Done, Stop> {
     if end.how.succeeded() {
         let mut done = Done::with("exit_code", 0);
         done.result.insert("took_ms".to_owned(), took.into());
-        done.set = captured(ctx)?;
+        if end.dropped > 0 {
+            done.result.insert("output_dropped".to_owned(), end.dropped.into());
+        }
+        done.set = captured::captured(ctx)?;
         return Ok(done);
     }
-    let output = tail(&ctx.place.file(".log"), TAIL);
+    let output = output::tail(&ctx.place.file(".log"), TAIL as u64);
     let (reason, said) = match &end.how {
         How::Exited(code) => ("exit", format!("it ended with exit code {code}")),
         How::Signalled(signal) => ("signal", format!("it was ended by signal {signal}")),
@@ -224,106 +237,13 @@ fn came_of(end: &End, ctx: &Context<'_>) -> Result<Done, Stop> {
         How::NotStarted(why) => ("not_started", format!("it could not be started: {why}")),
     };
     let last: Vec<_> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(LINES).collect();
+    let dropped = if end.dropped > 0 { format!("; {}", said_dropped(end.dropped)) } else { String::new() };
     let last = last.into_iter().rev().fold(String::new(), |text, line| format!("{text}\n    {line}"));
     let code = if let How::Exited(code) = end.how { Value::from(code) } else { Value::Null };
     let timed_out = matches!(end.how, How::TimedOut | How::Inactive);
     let facts = [("exit_code", code), ("timed_out", timed_out.into()), ("output", output.into())];
     let facts = Map::from_iter(facts.map(|(name, value)| (name.to_owned(), value)));
-    Err(Stop::Failed(Failure { reason, message: format!("{said}{last}"), facts }))
-}
-
-/// Takes the secrets out of what the command wrote by itself, where no supervisor stood between.
-fn conceal(ctx: &Context<'_>) -> std::io::Result<()> {
-    let path = ctx.place.file(".values");
-    let written = match fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        written => written?,
-    };
-    let masked = ctx.world.masker.bytes(&written);
-    if masked == written { Ok(()) } else { fs::write(&path, masked) }
-}
-
-fn show_tail(ctx: &Context<'_>) {
-    ctx.desk.show(Show::Output(tail(&ctx.place.file(".log"), 4096).as_bytes()));
-}
-
-/// The last `most` bytes of a file, from the beginning of a line where that is among them.
-fn tail(path: &Path, most: usize) -> String {
-    use std::io::{Read as _, Seek as _, SeekFrom};
-    let read = fs::File::open(path).and_then(|mut file| {
-        let start = file.metadata()?.len().saturating_sub(most as u64);
-        file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        file.take(most as u64).read_to_end(&mut bytes)?;
-        Ok((start, bytes))
-    });
-    let Ok((start, bytes)) = read else { return String::new() };
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    match text.split_once('\n') {
-        Some((_, rest)) if start > 0 => rest.to_owned(),
-        _ => text,
-    }
-}
-
-/// The variables that the command gave.
-fn captured(ctx: &Context<'_>) -> Result<std::collections::BTreeMap<String, Value>, Stop> {
-    let mut set = std::collections::BTreeMap::new();
-    if ctx.settings.capture.is_empty() {
-        return Ok(set);
-    }
-    let written = bounded(&ctx.place.file(".values")).and_then(|text| pairs(&text));
-    let written = written.map_err(|why| Stop::failed("output", format!("$HOTFIX_OUTPUT: {why}")))?;
-    for (name, from) in &ctx.settings.capture {
-        let value = match from {
-            Capture::Stdout => {
-                let text = bounded(&ctx.place.file(".stdout"));
-                let text = text.map_err(|why| Stop::failed("output", format!("standard output: {why}")))?;
-                Value::from(text.trim_end_matches(['\n', '\r']))
-            }
-            Capture::Output => written.get(name).map_or(Value::Null, |text| text.clone().into()),
-        };
-        set.insert(name.clone(), value);
-    }
-    Ok(set)
-}
-
-fn bounded(path: &Path) -> Result<String, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > LARGEST {
-        return Err(format!("{size} bytes are more than the 1 MiB that a variable may have"));
-    }
-    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).map_err(|error| error.to_string())
-}
-
-/// Reads lines of `KEY=VALUE`, and `KEY<<EOF` with the value on the lines up to `EOF`. The form is that of the file behind
-/// [`$GITHUB_OUTPUT`](https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands).
-fn pairs(text: &str) -> Result<std::collections::BTreeMap<String, String>, String> {
-    let mut found = std::collections::BTreeMap::new();
-    let mut lines = text.lines().enumerate();
-    while let Some((number, line)) = lines.next() {
-        let here = |what: &str| format!("line {}: {what}", number + 1);
-        if line.trim().is_empty() {
-            continue;
-        }
-        let (equals, heredoc) = (line.find('='), line.find("<<"));
-        match (equals, heredoc) {
-            (equals, Some(at)) if equals.is_none_or(|equals| at < equals) => {
-                let (name, end) = (line[..at].trim(), line[at + 2..].trim());
-                let mut value = Vec::new();
-                loop {
-                    match lines.next() {
-                        Some((_, line)) if line == end => break,
-                        Some((_, line)) => value.push(line),
-                        None => return Err(here(&format!("there is no line `{end}` behind it"))),
-                    }
-                }
-                found.insert(name.to_owned(), value.join("\n"));
-            }
-            (Some(at), _) => _ = found.insert(line[..at].trim().to_owned(), line[at + 1..].to_owned()),
-            (None, _) => return Err(here("it is neither KEY=VALUE nor KEY<<EOF")),
-        }
-    }
-    Ok(found)
+    Err(Stop::Failed(Failure { reason, message: format!("{said}{dropped}{last}"), facts }))
 }
 
 /// What a small command prints and how it ended: probes and `done_if`.
@@ -351,19 +271,4 @@ pub(super) fn facts(captured: &process::Captured) -> Vec<(&'static str, Value)> 
         _ => Value::Null,
     };
     vec![("exit_code", code), ("result", number), ("stdout", text_of(&stdout.into()).into())]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::pairs;
-
-    #[test]
-    fn output_files_have_lines_and_blocks() {
-        let read = pairs("a=1\n\nb<<END\nx=y\nz\nEND\nc=p<<q\n");
-        let read = read.unwrap_or_default();
-        let of = |name: &str| read.get(name).map(String::as_str);
-        assert_eq!((of("a"), of("b"), of("c")), (Some("1"), Some("x=y\nz"), Some("p<<q")));
-        assert!(pairs("b<<END\nx\n").is_err_and(|why| why.contains("line 1")));
-        assert!(pairs("a=1\nnonsense\n").is_err_and(|why| why.contains("line 2")));
-    }
 }

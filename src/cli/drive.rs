@@ -123,6 +123,7 @@ impl Session {
             secrets,
             masker,
             channels: runbook.channels.clone(),
+            output_limit: runbook.output_limit,
             version_files: runbook.version_files.clone(),
             operator: self.by.clone(),
         };

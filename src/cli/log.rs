@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
+use super::printed::{Printed, Raw, Stamps};
 use super::select::{Otherwise, Selected, select};
-use super::{Exit, Reader, Trouble, data, store};
+use super::{Exit, Trouble, data, store};
 use crate::clock::{Clock as _, SystemClock};
+use crate::process::{self, Reader, Times};
 use crate::report;
 use crate::run::{Phase, plain};
 
@@ -29,12 +31,16 @@ pub(super) struct Arguments {
     /// Print what the step's last attempt wrote
     #[arg(long, value_name = "STAGE/STEP", conflicts_with_all = ["json", "follow"])]
     output: Option<String>,
+    /// With `--output`, begin each line with the local time it came at
+    #[arg(long, short, requires = "output")]
+    timestamps: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let run = select(&store()?, arguments.run.as_deref(), Otherwise::Latest)?;
     if let Some(step) = &arguments.output {
-        return output(&run, step);
+        let stamps = if arguments.timestamps { Stamps::Shown } else { Stamps::None };
+        return output(&run, step, stamps);
     }
     let mut printer = Printer {
         form: if arguments.json { Form::Json } else { Form::Lines },
@@ -54,7 +60,7 @@ async fn follow(mut run: Selected, mut printer: Printer) -> Result<Exit, Trouble
     loop {
         let reader = printer.print(&run)?;
         let over = matches!(run.phase(), Phase::Finished | Phase::Declined | Phase::Aborted);
-        if run.damage.is_some() || over || reader == Reader::Gone {
+        if run.damage.is_some() || over || reader == data::Reader::Gone {
             return run.shown();
         }
         let size = |run: &Selected| fs::metadata(&run.paths.journal).map_or(0, |file| file.len());
@@ -80,7 +86,7 @@ struct Printer {
 }
 
 impl Printer {
-    fn print(&mut self, run: &Selected) -> Result<Reader, Trouble> {
+    fn print(&mut self, run: &Selected) -> Result<data::Reader, Trouble> {
         match self.form {
             Form::Lines => data(|out| self.lines(run, out)),
             Form::Json => {
@@ -108,7 +114,7 @@ impl Printer {
 }
 
 /// What the last attempt of `step` wrote. To a terminal goes only what does not control it.
-fn output(run: &Selected, step: &str) -> Result<Exit, Trouble> {
+fn output(run: &Selected, step: &str, stamps: Stamps) -> Result<Exit, Trouble> {
     let path = output_path(run, step).filter(|path| path.exists()).ok_or_else(|| {
         let mut names: Vec<String> = Vec::new();
         for entry in fs::read_dir(&run.paths.output).into_iter().flatten().flatten() {
@@ -120,15 +126,19 @@ fn output(run: &Selected, step: &str) -> Result<Exit, Trouble> {
         let message = format!("there is no output of a step {step} in run {}; there is: {there}", run.paths.id);
         Trouble::new(Exit::Nothing, message)
     })?;
-    let bytes = fs::read(&path)?;
-    data(|out| {
-        if io::stdout().is_terminal() {
-            out.write_all(report::printable(&String::from_utf8_lossy(&bytes)).as_bytes())
-        } else {
-            out.write_all(&bytes)
-        }
-    })?;
+    let times = if stamps == Stamps::Shown { Some(times(&path, step)?) } else { None };
+    let form = if io::stdout().is_terminal() { Raw::No } else { Raw::Yes };
+    data(|out| Printed::new(form, times).all(Reader::open(&path, 0), out))?;
     run.shown()
+}
+
+/// When the bytes of the output at `path` came.
+fn times(path: &Path, step: &str) -> Result<Times, Trouble> {
+    let missing =
+        |why: String| Trouble::new(Exit::Nothing, format!("it was not kept when the output of {step} came: {why}"));
+    let began = process::began(&path.with_extension("status")).map_err(|error| missing(super::whole(&error)))?;
+    let began = began.ok_or_else(|| missing("it was never begun".to_owned()))?;
+    Times::open(path, began).map_err(|error| missing(error.to_string()))
 }
 
 /// The file of the step `step`, or of its last repetition.

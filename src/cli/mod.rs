@@ -25,6 +25,7 @@ mod list;
 mod log;
 mod note;
 mod plan;
+mod printed;
 mod rehearse;
 mod report;
 mod resume;
@@ -36,7 +37,7 @@ mod status;
 mod verify;
 
 use author::author;
-use data::{Reader, data};
+use data::data;
 
 /// How the program ended, as its exit code tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

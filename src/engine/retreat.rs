@@ -196,7 +196,14 @@ impl Engine {
         if let Err(error) = running.stop(&format!("a rollback by {}", self.world.operator)) {
             why = error.to_string();
         } else {
-            let ended = async { while let Ok(Progress::Output(_)) = running.next().await {} };
+            let ended = async {
+                while running
+                    .next()
+                    .await
+                    .is_ok_and(|progress| !matches!(progress, Progress::Ended(_) | Progress::Lost { .. }))
+                {
+                }
+            };
             tokio::select! {
                 () = ended => return Ok("stopped for the rollback".to_owned()),
                 () = SystemClock.sleep(limit) => {}

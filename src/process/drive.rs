@@ -1,7 +1,7 @@
 //! The one loop that runs a process: output, limits, the wish to stop it, and its end.
 
 use std::future::pending;
-use std::io;
+use std::io::{self, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::process::Child;
 
 use super::group::{Group, Ladder};
 use super::{How, Program, Spec, pseudo};
-use crate::clock::{Clock, LocalFuture, SystemClock};
+use crate::clock::{Clock, LocalFuture, SystemClock, pause};
 
 /// How long the output of a process is read on when it has ended and others keep its pipe open.
 const DRAIN: Duration = Duration::from_millis(300);
@@ -22,7 +22,14 @@ const TICK: Duration = Duration::from_millis(50);
 /// How often a group that is being stopped is looked at.
 const STOPPING_TICK: Duration = Duration::from_millis(5);
 /// How much is read at once, in bytes.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 256 * 1024;
+/// How much a pipe holds, in bytes, where that can be chosen: whoever writes fast is then seldom held up.
+#[cfg(target_os = "linux")]
+const PIPE: usize = 1024 * 1024;
+/// How much may be read between two ticks, in bytes, before reading is put off by [`GATHER`] each time, so that more is there.
+/// Otherwise both sides wake each other for every few kilobytes.
+const FAST: usize = 512 * 1024;
+const GATHER: Duration = Duration::from_micros(100);
 
 /// Where a piece of output comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +75,7 @@ pub(super) async fn drive(spec: &Spec, outputs: Outputs, watcher: &mut dyn Watch
     let mut rung = after(None);
     let mut tick = after(Some(TICK));
     let mut linger: Option<LocalFuture<'static, ()>> = None;
+    let mut lately = 0;
     loop {
         let mut cause = None;
         if let Some(leader) = leash.leader {
@@ -83,10 +91,12 @@ pub(super) async fn drive(spec: &Spec, outputs: Outputs, watcher: &mut dyn Watch
         tokio::select! {
             n = read(&mut out, &mut from_out) => {
                 keep(n, Source::Stdout, &mut out, &mut from_out, watcher);
+                lately += gather(lately, n);
                 quiet = after(spec.inactivity_timeout);
             }
             n = read(&mut err, &mut from_err) => {
                 keep(n, Source::Stderr, &mut err, &mut from_err, watcher);
+                lately += gather(lately, n);
                 quiet = after(spec.inactivity_timeout);
             }
             status = leash.child.wait(), if leash.leader.is_none() => leash.leader = Some(status?),
@@ -99,6 +109,7 @@ pub(super) async fn drive(spec: &Spec, outputs: Outputs, watcher: &mut dyn Watch
                 rung = after(Some(spec.kill_grace));
             }
             () = &mut tick => {
+                lately = 0;
                 if undisturbed {
                     cause = watcher.stop().map(How::Stopped);
                 }
@@ -160,6 +171,14 @@ fn spawn(spec: &Spec, outputs: Outputs) -> io::Result<Result<Spawned, String>> {
     }
 }
 
+/// Where much was read lately, lets more gather. Gives back `n`.
+fn gather(lately: usize, n: usize) -> usize {
+    if lately > FAST && n > 0 && n < CHUNK {
+        pause(GATHER);
+    }
+    n
+}
+
 /// What a process reads from and writes to, and the other ends of its two outputs.
 type Ends = ([Stdio; 3], [Option<Receiver>; 2]);
 
@@ -170,16 +189,23 @@ fn terminal() -> io::Result<Ends> {
 }
 
 fn pipes(outputs: Outputs) -> io::Result<Ends> {
-    let (reader, writer) = io::pipe()?;
-    let out = Receiver::from_owned_fd(reader.into())?;
+    let (out, writer) = pipe()?;
     let (stderr, err) = match outputs {
         Outputs::Merged => (writer.try_clone()?, None),
         Outputs::Apart => {
-            let (reader, writer) = io::pipe()?;
-            (writer, Some(Receiver::from_owned_fd(reader.into())?))
+            let (err, writer) = pipe()?;
+            (writer, Some(err))
         }
     };
     Ok(([Stdio::null(), writer.into(), stderr.into()], [Some(out), err]))
+}
+
+fn pipe() -> io::Result<(Receiver, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    // One that the system will not make larger works as well.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(&writer, PIPE);
+    Ok((Receiver::from_owned_fd(reader.into())?, writer))
 }
 
 /// How it ended: as `stopping` has it, else as its leader's status has it.

@@ -20,8 +20,8 @@ use tokio::signal::unix::{self, SignalKind, signal};
 use super::drive::after;
 use super::guest::Guest;
 use super::line::Line;
-use super::record::{LIMIT, Record};
-use super::{How, Spec};
+use super::record::Record;
+use super::{How, Limit, Spec};
 use crate::clock::LocalFuture;
 use crate::mask::{Masker, Stream};
 
@@ -47,6 +47,8 @@ pub struct Loan {
     pub secrets: Vec<String>,
     /// Where its output goes.
     pub output: PathBuf,
+    /// How much of that is kept.
+    pub limit: Limit,
 }
 
 /// What a command leaves that had the terminal.
@@ -56,6 +58,8 @@ pub struct Left {
     pub how: How,
     /// Why the output is not all there, where it is not.
     pub output_lost: Option<String>,
+    /// How many bytes of it were more than is kept.
+    pub dropped: u64,
 }
 
 /// Lends `terminal`, which is to be in raw mode and not to block, to a command that is to find it in `mode`. Dropping the future
@@ -65,7 +69,7 @@ pub struct Left {
 /// Where the terminal is gone.
 pub async fn lend(loan: &Loan, terminal: &File, mode: &Termios) -> io::Result<Left> {
     let screen = Line::of(terminal.try_clone()?.into())?;
-    let not_started = |why| Ok(Left { how: How::NotStarted(why), output_lost: None });
+    let not_started = |why| Ok(Left { how: How::NotStarted(why), output_lost: None, dropped: 0 });
     let masker = match loan.masker() {
         Ok(masker) => masker,
         Err(error) => return not_started(error.to_string()),
@@ -74,10 +78,11 @@ pub async fn lend(loan: &Loan, terminal: &File, mode: &Termios) -> io::Result<Le
         Ok(guest) => guest,
         Err(why) => return not_started(why),
     };
-    let record = Record::open(&loan.output, &masker, LIMIT);
+    let record = Record::open(&loan.output, &masker, loan.limit);
     let mut visit = Visit { guest, record, mask: masker.stream(), typed: Vec::new(), shown: Vec::new(), open: true };
     let how = visit.run(&screen, &loan.spec).await?;
-    Ok(Left { how, output_lost: visit.record.finish() })
+    let (output_lost, dropped) = visit.record.finish();
+    Ok(Left { how, output_lost, dropped })
 }
 
 impl Loan {

@@ -21,9 +21,12 @@ mod guest;
 mod identity;
 mod lent;
 mod line;
+mod output;
 mod pseudo;
+mod reader;
 mod record;
 mod running;
+mod size;
 mod status;
 mod supervisor;
 
@@ -40,7 +43,9 @@ pub use captured::{Captured, run_captured};
 pub use guest::take_terminal;
 pub use identity::started;
 pub use lent::{Left, Loan, lend};
-pub use running::{Found, Progress, Running, attach, start};
+pub use reader::{Piece, Reader, Times, files, not_kept};
+pub use running::{Found, Progress, Running, attach, began, start};
+pub use size::Limit;
 pub use status::beside;
 pub use supervisor::supervise;
 
@@ -51,6 +56,8 @@ pub const SUPERVISE: &str = "supervise";
 
 /// The first argument that makes this program take its standard input for its terminal and become another one.
 pub const TAKE_TERMINAL: &str = "take-terminal";
+/// The most that is kept of a standard output by itself, in bytes: a little more than a variable may have.
+pub const STDOUT_LIMIT: usize = 1024 * 1024 + 4096;
 
 /// What is run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +114,9 @@ pub struct Job {
     pub secrets: Vec<String>,
     /// Where its output goes, standard output and standard error in one.
     pub output: PathBuf,
-    /// Where its standard output goes as well, by itself, where somebody wants it.
+    /// How much of it is kept: the first half, and the last. What is between goes.
+    pub limit: Limit,
+    /// Where its standard output goes as well, by itself, where somebody wants it: [`STDOUT_LIMIT`] of it.
     pub stdout: Option<PathBuf>,
     /// Where the supervisor says how it stands. Must not exist yet: a job is run once.
     pub status: PathBuf,
@@ -169,6 +178,8 @@ pub struct End {
     pub ended: Timestamp,
     /// Why the output is not all there, where it is not (a full disk).
     pub output_lost: Option<String>,
+    /// How many bytes of the output were not kept, because they were more than may be.
+    pub dropped: u64,
 }
 
 /// What went wrong with running a process, other than the process itself.

@@ -11,14 +11,30 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
+use super::reader::{Piece, Reader};
 use super::status::{self, Life, Status};
 use super::{End, Error, Job, SUPERVISE, failed};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, Timestamp};
 
 /// How often new output is looked for.
 const POLL: Duration = Duration::from_millis(20);
 /// How much output is given at once, in bytes.
 const CHUNK: usize = 64 * 1024;
+/// How far behind whoever looks on may be, in bytes, before what is between is passed over.
+const BEHIND: u64 = 2 * 1024 * 1024;
+/// How long a process that writes faster than anybody looks is left alone after each glance at its output.
+const BREATH: Duration = Duration::from_millis(250);
+
+/// How the output is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// All of it, as it comes.
+    Even,
+    /// Some was passed over, and a piece is given next.
+    Skipped,
+    /// It was given.
+    Shown,
+}
 
 /// Starts `job` under a supervisor, which is the program `exe` (this one, or a test's), and returns when it runs.
 ///
@@ -88,6 +104,10 @@ pub fn attach(status: &Path, from: u64) -> Result<Found, Error> {
 pub enum Progress {
     /// It wrote this; masked, and cut anywhere.
     Output(Vec<u8>),
+    /// It wrote so many bytes that were not kept.
+    Dropped(u64),
+    /// It wrote so many bytes that are passed over, because whoever looks on is too far behind. They may have been kept.
+    Skipped(u64),
     /// It has ended.
     Ended(End),
     /// Its supervisor has died, and nobody knows how it ended, or whether it did.
@@ -102,8 +122,8 @@ pub enum Progress {
 pub struct Running {
     status: PathBuf,
     lock: File,
-    output: Option<File>,
-    offset: u64,
+    output: Reader,
+    pace: Pace,
     said: Status,
     /// The supervisor, where this process started it.
     supervisor: Option<Child>,
@@ -113,7 +133,8 @@ pub struct Running {
 impl Running {
     fn open(status: &Path, said: Status, offset: u64, supervisor: Option<Child>) -> Result<Self, Error> {
         let lock = File::open(status).map_err(failed("open", status))?;
-        Ok(Self { status: status.to_owned(), lock, output: None, offset, said, supervisor, life: Life::Alive })
+        let output = Reader::open(&said.output, offset).with_head(said.head);
+        Ok(Self { status: status.to_owned(), lock, output, pace: Pace::Even, said, supervisor, life: Life::Alive })
     }
 
     /// The next output, or the end. After the end it says the same again.
@@ -122,9 +143,12 @@ impl Running {
     /// Where the output or the status file cannot be read.
     pub async fn next(&mut self) -> Result<Progress, Error> {
         loop {
-            let bytes = self.new_output()?;
-            if !bytes.is_empty() {
-                return Ok(Progress::Output(bytes));
+            if self.pace == Pace::Shown {
+                self.wait(BREATH).await.map_err(failed("watch", &self.status))?;
+                self.pace = Pace::Even;
+            }
+            if let Some(progress) = self.output().map_err(failed("read", &self.said.output))? {
+                return Ok(progress);
             }
             if self.life == Life::Dead {
                 self.said = status::read(&self.status)?;
@@ -133,7 +157,7 @@ impl Running {
                     None => Progress::Lost { pgid: self.said.pgid },
                 });
             }
-            self.wait().await.map_err(failed("watch", &self.status))?;
+            self.wait(POLL).await.map_err(failed("watch", &self.status))?;
         }
     }
 
@@ -160,12 +184,12 @@ impl Running {
     /// How many bytes of output were given so far, from its beginning.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.output.offset()
     }
 
     /// When the process began.
     #[must_use]
-    pub fn started(&self) -> Option<crate::clock::Timestamp> {
+    pub fn started(&self) -> Option<Timestamp> {
         self.said.started
     }
 
@@ -175,10 +199,13 @@ impl Running {
         self.said.pgid
     }
 
-    /// Waits a moment, or for the supervisor's end.
-    async fn wait(&mut self) -> io::Result<()> {
+    /// Waits for `long`, or for the supervisor's end.
+    async fn wait(&mut self, long: Duration) -> io::Result<()> {
+        if self.life == Life::Dead {
+            return Ok(());
+        }
         let Some(supervisor) = &mut self.supervisor else {
-            SystemClock.sleep(POLL).await;
+            SystemClock.sleep(long).await;
             self.life = status::life(&self.lock)?;
             return Ok(());
         };
@@ -187,22 +214,48 @@ impl Running {
                 ended?;
                 self.life = Life::Dead;
             }
-            () = SystemClock.sleep(POLL) => {}
+            () = SystemClock.sleep(long) => {}
         }
         Ok(())
     }
 
-    fn new_output(&mut self) -> Result<Vec<u8>, Error> {
-        let path = &self.said.output;
-        let file = match self.output.take() {
-            Some(file) => file,
-            None => File::open(path).map_err(failed("open", path))?,
-        };
+    /// What is new of the output.
+    fn output(&mut self) -> io::Result<Option<Progress>> {
         let mut bytes = vec![0; CHUNK];
-        let n = file.read_at(&mut bytes, self.offset).map_err(failed("read", path))?;
-        self.output = Some(file);
+        let n = match self.output.read(&mut bytes)? {
+            Piece::Bytes(n) => n,
+            Piece::Dropped(bytes) => return Ok(Some(Progress::Dropped(bytes))),
+            Piece::End => return Ok(None),
+        };
         bytes.truncate(n);
-        self.offset += u64::try_from(n).unwrap_or(0);
-        Ok(bytes)
+        if self.pace == Pace::Skipped {
+            self.pace = Pace::Shown;
+        } else if n == CHUNK
+            && let Some(skipped) = self.skip()?
+        {
+            return Ok(Some(Progress::Skipped(skipped)));
+        }
+        Ok(Some(Progress::Output(bytes)))
     }
+
+    /// Passes over what is too far behind to be shown, and tells how much that is.
+    fn skip(&mut self) -> io::Result<Option<u64>> {
+        let at = self.output.offset().saturating_sub(CHUNK as u64);
+        let end = self.output.end()?;
+        if end.saturating_sub(at) <= BEHIND {
+            return Ok(None);
+        }
+        let to = self.output.line_start(end.saturating_sub(CHUNK as u64))?;
+        self.output.seek(to);
+        self.pace = Pace::Skipped;
+        Ok(Some(to.saturating_sub(at)))
+    }
+}
+
+/// When the process whose status file is at `status` began; `None` where it did not.
+///
+/// # Errors
+/// Where the status file is not there or cannot be read.
+pub fn began(status: &Path) -> Result<Option<Timestamp>, Error> {
+    status::read(status).map(|said| said.started)
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::output::head_of;
 use super::{End, Error, How, failed};
 use crate::clock::Timestamp;
 
@@ -15,11 +16,24 @@ use crate::clock::Timestamp;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {
     /// The job was understood; from here on the process may have begun.
-    Accepted { pid: u32, started: i64, output: PathBuf },
+    Accepted {
+        pid: u32,
+        started: i64,
+        output: PathBuf,
+        /// How much of the output is kept, in bytes; all of it where there is none.
+        #[serde(default)]
+        limit: Option<u64>,
+    },
     /// The process runs.
     Spawned { pgid: i32 },
     /// The process has ended.
-    Ended { how: How, at: i64, output_lost: Option<String> },
+    Ended {
+        how: How,
+        at: i64,
+        output_lost: Option<String>,
+        #[serde(default)]
+        dropped: u64,
+    },
 }
 
 /// Everything a status file says.
@@ -31,6 +45,8 @@ pub(super) struct Status {
     pub(super) started: Option<Timestamp>,
     /// Where its output is.
     pub(super) output: PathBuf,
+    /// How much of it is in its first file before there is another, in bytes.
+    pub(super) head: u64,
     /// The group of the process.
     pub(super) pgid: Option<i32>,
     /// How it ended.
@@ -78,16 +94,17 @@ pub(super) fn read(path: &Path) -> Result<Status, Error> {
     for line in text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
         let line = serde_json::from_slice(line);
         match line.map_err(|source| Error::Unreadable { what: path.display().to_string(), source })? {
-            Line::Accepted { pid, started, output } => {
+            Line::Accepted { pid, started, output, limit } => {
+                status.head = limit.map_or(u64::MAX, head_of);
                 status.pid = Some(pid);
                 status.started = Some(Timestamp::from_millis(started));
                 status.output = output;
             }
             Line::Spawned { pgid } => status.pgid = Some(pgid),
-            Line::Ended { how, at, output_lost } => {
+            Line::Ended { how, at, output_lost, dropped } => {
                 let ended = Timestamp::from_millis(at);
                 let started = status.started.unwrap_or(ended);
-                status.end = Some(End { how, started, ended, output_lost });
+                status.end = Some(End { how, started, ended, output_lost, dropped });
             }
         }
     }

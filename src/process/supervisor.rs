@@ -11,9 +11,10 @@ use std::rc::Rc;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::drive::{Outputs, Source, Watcher, drive};
+use super::output::{Index, Output};
 use super::status::{self, Line};
-use super::{Error, Job, failed};
-use crate::clock::{Clock, SystemClock};
+use super::{Error, Job, STDOUT_LIMIT, failed};
+use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::mask::{Masker, Stream};
 
 /// Reads a [`Job`] from standard input and runs it to its end. Standard output is its status file, open and locked.
@@ -31,14 +32,17 @@ pub fn supervise() -> Result<(), Error> {
         serde_json::from_slice(&text).map_err(|source| Error::Unreadable { what: "the job".to_owned(), source })?;
     let lock = io::stdout().as_fd().try_clone_to_owned().map_err(system("keep the status file"))?;
     let mask = Masker::new(&job.secrets)?.stream();
-    let output = File::options().append(true).create(true).mode(0o600).open(&job.output);
-    let output = output.map_err(failed("write", &job.output))?;
+    let started = SystemClock.now();
+    let made = |output: io::Result<Output>| Ok((output?, Index::create(&job.output, started)?));
+    let (output, index) = made(Output::create(&job.output, job.limit.bytes())).map_err(failed("write", &job.output))?;
     let alone = job.stdout.as_ref().map(|path| Alone::open(path, &job.secrets)).transpose()?;
     let stopped = Rc::default();
     let stop_file = status::stop_file(&job.status);
     let mut keeper = Keeper {
         status: File::from(lock),
+        started,
         output,
+        index: Some(index),
         mask,
         alone,
         output_lost: None,
@@ -52,7 +56,10 @@ pub fn supervise() -> Result<(), Error> {
 /// Writes down what happens.
 struct Keeper {
     status: File,
-    output: File,
+    started: Timestamp,
+    output: Output,
+    /// None where it cannot be written.
+    index: Option<Index>,
     mask: Stream,
     /// Where standard output goes by itself.
     alone: Option<Alone>,
@@ -66,25 +73,32 @@ struct Keeper {
 struct Alone {
     file: File,
     mask: Stream,
+    /// How much more of it is kept, in bytes.
+    room: usize,
 }
 
 impl Alone {
     fn open(path: &Path, secrets: &[String]) -> Result<Self, Error> {
         let file = File::options().append(true).create(true).mode(0o600).open(path).map_err(failed("write", path))?;
-        Ok(Self { file, mask: Masker::new(secrets)?.stream() })
+        Ok(Self { file, mask: Masker::new(secrets)?.stream(), room: STDOUT_LIMIT })
     }
 
-    /// Why it cannot be written, where it cannot.
-    fn write(&mut self, bytes: &[u8]) -> Option<String> {
-        self.file.write_all(bytes).err().map(|error| error.to_string())
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let n = bytes.len().min(self.room);
+        self.room -= n;
+        self.file.write_all(&bytes[..n])
     }
 }
 
 impl Keeper {
     async fn run(&mut self, job: &Job) -> io::Result<()> {
         let listener = listen(Rc::clone(&self.stopped))?;
-        let accepted =
-            Line::Accepted { pid: std::process::id(), started: SystemClock.now().millis(), output: job.output.clone() };
+        let accepted = Line::Accepted {
+            pid: std::process::id(),
+            started: self.started.millis(),
+            output: job.output.clone(),
+            limit: Some(job.limit.bytes()),
+        };
         status::append(&mut self.status, &accepted)?;
         let how = tokio::select! {
             how = drive(&job.spec, if job.stdout.is_some() { Outputs::Apart } else { Outputs::Merged }, self) => how,
@@ -94,23 +108,35 @@ impl Keeper {
         let how = how?;
         let rest = self.mask.finish();
         self.write(&rest);
-        if let Some(alone) = &mut self.alone {
+        if let Some(mut alone) = self.alone.take() {
             let rest = alone.mask.finish();
-            let lost = alone.write(&rest);
+            self.lost(alone.write(&rest));
             self.write(&rest);
-            self.output_lost = self.output_lost.take().or(lost);
         }
-        let ended = Line::Ended { how, at: SystemClock.now().millis(), output_lost: self.output_lost.take() };
+        let dropped = self.output.dropped();
+        let ended = Line::Ended { how, at: SystemClock.now().millis(), output_lost: self.output_lost.take(), dropped };
         status::append(&mut self.status, &ended)
     }
 
     /// Adds to the output. Where that fails the process runs on, and its end will say what is missing.
     fn write(&mut self, bytes: &[u8]) {
-        if self.output_lost.is_none()
-            && let Err(error) = self.output.write_all(bytes)
-        {
-            self.output_lost = Some(error.to_string());
+        if self.output_lost.is_none() {
+            let written = self.output.write(bytes);
+            self.lost(written);
         }
+    }
+
+    fn lost(&mut self, written: io::Result<()>) {
+        self.output_lost = self.output_lost.take().or_else(|| written.err().map(|error| error.to_string()));
+    }
+
+    /// Writes down that something comes now.
+    fn note(&mut self) {
+        let noted = self.index.as_mut().map_or(Ok(()), |index| index.note(self.output.end(), SystemClock.now()));
+        if noted.is_err() {
+            self.index = None;
+        }
+        self.lost(noted);
     }
 }
 
@@ -123,15 +149,17 @@ impl Watcher for Keeper {
     }
 
     fn output(&mut self, source: Source, bytes: &[u8]) {
-        let masked = match &mut self.alone {
-            Some(alone) if source == Source::Stdout => {
-                let masked = alone.mask.push(bytes);
-                self.output_lost = self.output_lost.take().or(alone.write(&masked));
-                masked
-            }
-            _ => self.mask.push(bytes),
-        };
-        self.write(&masked);
+        self.note();
+        if let Some(mut alone) = self.alone.take_if(|_| source == Source::Stdout) {
+            let masked = alone.mask.push(bytes);
+            self.lost(alone.write(&masked));
+            self.write(&masked);
+            self.alone = Some(alone);
+            return;
+        }
+        let mut mask = std::mem::take(&mut self.mask);
+        mask.feed(bytes, |masked| self.write(masked));
+        self.mask = mask;
     }
 
     fn stop(&mut self) -> Option<String> {

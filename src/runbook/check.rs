@@ -6,6 +6,7 @@ use super::grammar::{ACTIONS, Field, Need, RUNBOOK, Record, Shape};
 use super::problem::nearest;
 use super::rules;
 use super::tree::{Node, Place, Tree};
+use crate::process::Limit;
 use crate::template::{Condition, Length, Template};
 
 /// The names that are there without anybody giving them. `main` and `remote` are too, but `vars` may set them.
@@ -173,6 +174,10 @@ impl Checker {
                 self.names(node.place, Condition::new(text.as_str()).names(), more);
             }
             (Shape::Length, Tree::Text(text)) => self.names(node.place, Length::new(text.as_str()).names(), &[]),
+            (Shape::Size, Tree::Text(text)) => self.size(node.place, Limit::parse(text)),
+            (Shape::Size, Tree::Number(number)) if number.as_u64().is_some() => {
+                self.size(node.place, Limit::of(number.as_u64().unwrap_or_default()));
+            }
             (Shape::Any, _) => self.any(node),
             (Shape::Word(words), Tree::Text(text)) => {
                 if !words.contains(&text.as_str()) {
@@ -213,6 +218,12 @@ impl Checker {
         if id.is_empty() || id.starts_with('-') || !id.chars().all(fine) {
             let help = Some("an id is made of a-z, 0-9 and -, and does not start with -".to_owned());
             self.find(place, format!("`{id}` is not an id"), help);
+        }
+    }
+
+    fn size(&mut self, place: Place, size: Result<Limit, String>) {
+        if let Err(why) = size {
+            self.find(place, why, None);
         }
     }
 
@@ -294,6 +305,7 @@ fn expected(shape: &Shape) -> String {
         Shape::Count => "a whole number, not negative".to_owned(),
         Shape::Number => "a number".to_owned(),
         Shape::Length => "a length of time such as 15m".to_owned(),
+        Shape::Size => "a size such as 64MiB".to_owned(),
         Shape::List(_) => "a list".to_owned(),
         Shape::Dict(_) | Shape::GivesEach(_) | Shape::Record(_) => "a mapping".to_owned(),
         Shape::Either(shapes) => shapes.iter().map(expected).collect::<Vec<_>>().join(" or "),

@@ -16,6 +16,8 @@ pub(super) enum Shape {
     Condition(&'static [&'static str]),
     /// A length of time.
     Length,
+    /// How much of an output is kept.
+    Size,
     /// `true` or `false`.
     Flag,
     /// A whole number, not negative.
@@ -71,7 +73,8 @@ const fn record(name: &'static str, fields: &'static [Field]) -> Record {
 }
 
 use Shape::{
-    Any, Condition, Count, Dict, Either, Flag, Gives, GivesEach, Id, Length, List, Number, Script, Template, Text, Word,
+    Any, Condition, Count, Dict, Either, Flag, Gives, GivesEach, Id, Length, List, Number, Script, Size, Template,
+    Text, Word,
 };
 
 /// The kinds of action, with `group`.
@@ -105,6 +108,7 @@ pub(super) static RUNBOOK: Record = record(
         may("vars", GivesEach(&Any)),
         may("environment", List(&Text)),
         may("secrets", List(&Text)),
+        may("output_limit", Size),
         may("version_files", List(&Template)),
         may("contacts", Dict(&Shape::Record(&CONTACT))),
         may("escalation", List(&Shape::Record(&ESCALATION))),

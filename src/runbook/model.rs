@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::action::Action;
 use crate::action::command::{Capture, Command};
 use crate::action::notify::Channel;
+use crate::process::Limit;
 use crate::template::{Condition, Length, Template};
 
 /// A whole runbook.
@@ -27,6 +28,9 @@ pub struct Runbook {
     /// Environment variables whose values are never shown.
     #[serde(default)]
     pub secrets: Vec<String>,
+    /// How much of the output of each command is kept: `64MiB`, `500kB`, or bytes; 1 GiB where it is not given.
+    #[serde(default)]
+    pub output_limit: Limit,
     /// Files that carry the version.
     #[serde(default)]
     pub version_files: Vec<Template>,

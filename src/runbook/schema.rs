@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::grammar::{Need, RUNBOOK, Record, Shape};
+use crate::process::Limit;
 
 /// Which files a schema is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,10 @@ fn shape(of: &Shape, files: Files, definitions: &mut Map<String, Value>) -> Valu
         Shape::Gives => json!({ "type": "string", "pattern": "^[a-z_][a-z0-9_]*$" }),
         Shape::Script => json!({ "type": "string", "pattern": "\\S", "not": { "pattern": "\\{\\{|\\{%" } }),
         Shape::Length => json!({ "type": "string", "pattern": "\\{\\{|^[^M]+$" }),
+        Shape::Size => json!({ "anyOf": [
+            { "type": "integer", "minimum": Limit::LEAST },
+            { "type": "string", "pattern": "^[0-9]+\\s*([kMGT]?B|[KMGT]iB)?$" },
+        ] }),
         Shape::Flag => json!({ "type": "boolean" }),
         Shape::Count => json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
         Shape::Number => json!({ "type": "number" }),

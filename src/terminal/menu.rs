@@ -1,7 +1,7 @@
 //! The menu behind Esc, and the ways on.
 
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use super::ask::{exactly, head};
 use super::hand_over::Program;
@@ -10,15 +10,23 @@ use super::prompt::{Head, Leave, Session};
 use super::sanitize::Sanitizer;
 use super::text::fill;
 use crate::operator::{Answer, Question, Unanswered, Way};
+use crate::process::{self, Piece, Reader};
 
 /// What has to be typed before anything is taken back.
 const ROLL_BACK: &str = "roll back";
 /// What is written to the log of a shell that was opened from the menu.
 const OPENED: &str = "opened a shell";
-/// Shows `$1` page by page; ends with 127 where nothing can.
-const PAGER: &str = r#"if [ -n "$PAGER" ]; then eval "$PAGER \"\$1\""; elif command -v less >/dev/null; then less -R "$1"; else (exit 127); fi"#;
+/// Shows `$1` page by page; ends with 127 where nothing can. What follows is in `$3` and so on, behind the line `$2`.
+const PAGER: &str = r#"
+page() {
+    if [ -n "$PAGER" ]; then eval "$PAGER \"\$@\""; elif command -v less >/dev/null; then less -R "$@"; else (exit 127); fi
+}
+if [ "$#" -le 2 ]; then page "$1"; else { cat "$1"; [ -z "$2" ] || printf '\n%s\n' "$2"; shift 2; cat "$@"; } | page; fi
+"#;
 /// How many of the last lines are shown where there is no pager.
 const TAIL: usize = 40;
+/// How much of the end of the output is looked through for them, in bytes.
+const END: u64 = 256 * 1024;
 
 /// A row of the menu.
 #[derive(Clone, Copy)]
@@ -123,9 +131,13 @@ impl Session<'_> {
         }
     }
 
-    /// Shows the file at `path`, by a pager or its end.
+    /// Shows the output at `path`, by a pager or its end.
     async fn page(&mut self, path: &Path) {
-        let program = Program { script: PAGER, args: &[path.as_os_str()], dir: None, env: &[] };
+        let (files, dropped) = process::files(path).unwrap_or_else(|_| (vec![path.to_owned()], 0));
+        let gap = if dropped > 0 { process::not_kept(dropped) } else { String::new() };
+        let mut args: Vec<_> = files.iter().map(|file| file.as_os_str()).collect();
+        args.insert(1, gap.as_ref());
+        let program = Program { script: PAGER, args: &args, dir: None, env: &[] };
         let shown = self.hand_over(&program).await.is_ok_and(|ended| ended.success());
         if !shown {
             let lines = tail(path).unwrap_or_else(|error| vec![fill(self.text().output_gone, &[&error.to_string()])]);
@@ -134,10 +146,19 @@ impl Session<'_> {
     }
 }
 
-/// The last lines of the file at `path`.
+/// The last lines of the output at `path`.
 fn tail(path: &Path) -> io::Result<Vec<String>> {
-    let mut sanitizer = Sanitizer::default();
-    let mut lines = sanitizer.push(&fs::read(path)?);
+    let mut reader = Reader::open(path, 0);
+    reader.seek(reader.end()?.saturating_sub(END));
+    let (mut sanitizer, mut lines, mut bytes) = (Sanitizer::default(), Vec::new(), [0; 8192]);
+    loop {
+        match reader.read(&mut bytes)? {
+            Piece::Bytes(n) => lines.extend(sanitizer.push(&bytes[..n])),
+            Piece::Dropped(gap) => lines.push(process::not_kept(gap)),
+            Piece::End => break,
+        }
+        lines.drain(..lines.len().saturating_sub(TAIL));
+    }
     lines.extend(sanitizer.finish());
     Ok(lines.split_off(lines.len().saturating_sub(TAIL)))
 }

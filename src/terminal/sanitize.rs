@@ -46,9 +46,15 @@ enum Returned {
 impl Sanitizer {
     /// Takes `bytes`, and gives the lines that they completed.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<String> {
-        let mut lines = Vec::new();
-        for &byte in bytes {
-            self.take(byte, &mut lines);
+        let (mut lines, mut rest) = (Vec::new(), bytes);
+        while let Some((&byte, behind)) = rest.split_first() {
+            let plain = self.plain(rest, &mut lines);
+            if plain > 0 {
+                rest = &rest[plain..];
+            } else {
+                self.take(byte, &mut lines);
+                rest = behind;
+            }
         }
         lines
     }
@@ -65,6 +71,26 @@ impl Sanitizer {
         let line = std::mem::take(&mut self.line);
         *self = Self::default();
         (!line.is_empty()).then_some(line)
+    }
+
+    /// Takes the text that `bytes` begin with, as far as nothing is to be done about it, at once; and tells how long it is.
+    fn plain(&mut self, bytes: &[u8], lines: &mut Vec<String>) -> usize {
+        if self.state != State::Text || self.returned == Returned::Yes || !self.letter.is_empty() {
+            return 0;
+        }
+        let end = bytes.iter().position(|byte| !matches!(byte, 0x20..=0x7e)).unwrap_or(bytes.len());
+        let end = end.min(LONGEST + 1 - self.line.len());
+        let Ok(text) = std::str::from_utf8(&bytes[..end]) else { return 0 };
+        self.line.push_str(text);
+        self.broken_line(lines);
+        end
+    }
+
+    /// Breaks a line that is too long.
+    fn broken_line(&mut self, lines: &mut Vec<String>) {
+        if self.line.len() > LONGEST {
+            lines.push(std::mem::take(&mut self.line));
+        }
     }
 
     fn take(&mut self, byte: u8, lines: &mut Vec<String>) {
@@ -111,9 +137,7 @@ impl Sanitizer {
             0x80.. => self.part(byte),
             _ => {}
         }
-        if self.line.len() > LONGEST {
-            lines.push(std::mem::take(&mut self.line));
-        }
+        self.broken_line(lines);
     }
 
     /// Takes a byte of a character of several.
@@ -169,4 +193,43 @@ pub fn clean(text: &str) -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, Sanitizer};
+    use proptest::prelude::{any, prop, prop_assert_eq, proptest};
+
+    #[test]
+    fn a_line_without_an_end_is_broken_and_loses_nothing() {
+        let mut sanitizer = Sanitizer::default();
+        let (mut lines, mut longest) = (Vec::new(), 0);
+        for _ in 0..100 {
+            lines.extend(sanitizer.push(&[b'x'; 5000]));
+            longest = longest.max(sanitizer.partial().len());
+        }
+        lines.extend(sanitizer.finish());
+        assert!(longest <= LONGEST && lines.iter().all(|line| line.len() <= LONGEST + 1));
+        assert_eq!(lines.concat(), "x".repeat(500_000));
+    }
+
+    proptest! {
+        #[test]
+        fn what_comes_out_does_not_depend_on_the_cuts(
+            bytes in prop::collection::vec(prop::sample::select(&b"ab \n\r\t\x08\x1b[];m\x07\xe5\x89\x8d\xff"[..]), 0..60),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let lines = |pieces: &[&[u8]]| {
+                let mut sanitizer = Sanitizer::default();
+                let mut lines: Vec<_> = pieces.iter().flat_map(|piece| sanitizer.push(piece)).collect();
+                lines.extend(sanitizer.finish());
+                lines
+            };
+            let whole = lines(&[&bytes]);
+            let letters: Vec<&[u8]> = bytes.chunks(1).collect();
+            prop_assert_eq!(&lines(&letters), &whole);
+            let (before, behind) = bytes.split_at(cut.index(bytes.len() + 1));
+            prop_assert_eq!(&lines(&[before, behind]), &whole);
+        }
+    }
 }

@@ -172,12 +172,16 @@ fn the_output_is_shown_and_the_question_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let shown = dir.path().join("output.log");
     fs::write(&shown, "all of it\n").unwrap();
+    // The middle of it was not kept.
+    fs::write(dir.path().join("output.log.30"), "and the end\n").unwrap();
     let none = dir.path().join("no-such-pager");
     for pager in ["cat".as_ref(), none.as_path()] {
         let mut pty = Pty::start_with("hand", &[("HOTFIX_SHOWN", &shown), ("PAGER", pager)], None);
         pty.at("operator?", "\x1b");
         pty.at("Menu: what now?", "6\r");
         pty.listens("all of it");
+        pty.until("20 bytes of output were not kept");
+        pty.until("and the end");
         pty.at("operator?", "done\r");
         pty.at("What was done", "by hand\r");
         pty.answers("Ok(Done { note: Some(\"by hand\") })");

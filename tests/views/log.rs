@@ -49,6 +49,36 @@ fn log_output_is_that_of_the_last_attempt_and_of_the_last_repetition() {
 }
 
 #[test]
+fn log_output_says_what_was_not_kept_and_when_each_line_came() {
+    let repo = Repo::new();
+    let run = repo.run("1234", 0, vec![started("staging/deploy-staging", 1)]);
+    let file = |ending: &str, text: &str| {
+        fs::write(run.output.join(format!("staging.deploy-staging.1.{ending}")), text).unwrap();
+    };
+    file("log", "one\ntw");
+    file("log.106", "o\nlast");
+    let print = |more: &[&str]| repo.hotfix(&[&["log", "--output", "staging/deploy-staging"], more].concat());
+    assert_eq!(print(&[]).1, "one\ntw\n[… 100 bytes of output were not kept …]\no\nlast");
+    let (code, out, err) = print(&["--timestamps"]);
+    assert_eq!((code, out.as_str()), (13, ""));
+    has(&err, &["it was not kept when the output of staging/deploy-staging came"]);
+    let began = hotfix::clock::Timestamp::parse("2025-11-23T03:57:00.000Z").unwrap();
+    file("status", &format!("{{\"accepted\":{{\"pid\":1,\"started\":{},\"output\":\"x\"}}}}\n", began.millis()));
+    file("index", "0 5\n2 1007\n5 2500\n106 60000\n108 61");
+    let at = |ms: u64| began.plus(std::time::Duration::from_millis(ms)).local_time_millis();
+    let lines = [
+        format!("-- {}\n", began.local_date()),
+        format!("{}  one\n", at(5)),
+        format!("{}  tw\n", at(1007)),
+        "[… 100 bytes of output were not kept …]\n".to_owned(),
+        format!("{}  o\n", at(60_000)),
+        format!("{}  last", at(60_000)),
+    ];
+    assert_eq!(print(&["--timestamps"]).1, lines.concat());
+    assert_eq!(repo.hotfix(&["log", "--timestamps"]).0, 2);
+}
+
+#[test]
 fn what_a_step_wrote_does_not_control_the_terminal_it_is_shown_on() {
     let repo = Repo::new();
     let run = repo.run("1234", 0, vec![started("staging/deploy-staging", 1)]);

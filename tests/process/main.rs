@@ -1,27 +1,29 @@
 //! Processes, with a real `sh`: limits, signals, leftovers, and what outlives whom.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod output;
+
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
 use hotfix::clock::{Clock, SystemClock};
-use hotfix::process::{Captured, End, Error, Found, How, Job, Program, Progress, Running, Spec};
+use hotfix::process::{Captured, End, Error, Found, How, Job, Limit, Program, Progress, Running, Spec};
 use hotfix::process::{attach, run_captured, start};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 
-fn exe() -> &'static Path {
+pub(crate) fn exe() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_hotfix"))
 }
 
-fn block<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block<T>(future: impl Future<Output = T>) -> T {
     let limited = async { tokio::time::timeout(Duration::from_secs(60), future).await.unwrap() };
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(limited)
 }
 
 /// Waits until `happened` gives something, for at most half a minute.
-async fn eventually<T>(mut happened: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut happened: impl FnMut() -> Option<T>) -> T {
     let clock = SystemClock;
     let began = clock.now();
     loop {
@@ -33,11 +35,11 @@ async fn eventually<T>(mut happened: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn pid(text: &str) -> Pid {
+pub(crate) fn pid(text: &str) -> Pid {
     Pid::from_raw(text.trim().parse().unwrap()).unwrap()
 }
 
-fn sh(text: &str, dir: &Path) -> Spec {
+pub(crate) fn sh(text: &str, dir: &Path) -> Spec {
     let mut spec = Spec::new(Program::Shell(text.to_owned()), dir);
     spec.env.push(("PATH".to_owned(), "/usr/bin:/bin".to_owned()));
     spec.kill_grace = Duration::from_millis(200);
@@ -48,21 +50,23 @@ fn captured(spec: &Spec) -> Captured {
     block(run_captured(spec, 1000)).unwrap()
 }
 
-fn job(spec: Spec, dir: &Path) -> Job {
-    Job { spec, secrets: Vec::new(), output: dir.join("output.log"), stdout: None, status: dir.join("status") }
+pub(crate) fn job(spec: Spec, dir: &Path) -> Job {
+    let (output, status) = (dir.join("output.log"), dir.join("status"));
+    Job { spec, secrets: Vec::new(), output, limit: Limit::default(), stdout: None, status }
 }
 
-async fn finish(running: &mut Running) -> (String, Progress) {
+pub(crate) async fn finish(running: &mut Running) -> (String, Progress) {
     let mut output = Vec::new();
     loop {
         match running.next().await.unwrap() {
             Progress::Output(bytes) => output.extend(bytes),
+            Progress::Dropped(_) | Progress::Skipped(_) => {}
             end => return (String::from_utf8_lossy(&output).into_owned(), end),
         }
     }
 }
 
-fn supervised(job: &Job) -> (String, End) {
+pub(crate) fn supervised(job: &Job) -> (String, End) {
     block(async {
         match finish(&mut start(job, exe()).await.unwrap()).await {
             (output, Progress::Ended(end)) => (output, end),
