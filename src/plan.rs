@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::engine::{Identity, declared};
 use crate::operator::Form;
-use crate::run::{Courses, Outline, Reach, StepOutline, plain};
+use crate::run::{Courses, Outline, StepOutline, plain};
 use crate::runbook::{Body, Group, Runbook, Stage, Step};
 use crate::vars::{Environment, Values};
 
@@ -182,7 +182,7 @@ impl Planner<'_> {
     fn step(&self, (stage, step): (&Stage, &Step), around: &str, outer: Around, steps: &mut Vec<PlannedStep>) {
         let key = format!("{around}/{}", step.id);
         let outline = self.outline.step(&key);
-        let production = outline.is_some_and(|step| step.reach == Reach::Production);
+        let production = outline.is_some_and(|step| step.reach.is_production());
         let asks = production && step.affects.is_some() && outer != Around::Asked && course(outline) != "back";
         let (action, what, answer) = match &step.body {
             Body::Action(action) => {

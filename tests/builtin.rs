@@ -357,14 +357,9 @@ fn every_item_practice_and_reminder_of_the_procedure_is_there() {
 #[test]
 fn what_touches_production_is_marked_and_can_be_undone() {
     let runbook = parse(ENGLISH);
-    let touching = [
-        "strategy/deploy-blue",
-        "deploy/switch",
-        "deploy/rolling",
-        "deploy/batches",
-        "deploy/direct",
-        "rollback/restore",
-    ];
+    // Nobody is on blue before the traffic is switched.
+    assert_eq!(at(&runbook, "strategy/deploy-blue").unwrap()["affects"], "standby");
+    let touching = ["deploy/switch", "deploy/rolling", "deploy/batches", "deploy/direct", "rollback/restore"];
     for path in touching {
         assert_eq!(at(&runbook, path).unwrap()["affects"], "production", "{path}");
     }

@@ -13,7 +13,7 @@ use crate::action::{Action, Asked, Context, Desk as _, Done, Failure, Place, Set
 use crate::event::Event;
 use crate::operator::{Form, Outcome, Purpose, Show, Way};
 use crate::run::{PRODUCTION, Phase, Reach, Status};
-use crate::runbook::{Affects, Body, Group, Stage, Step, Trigger};
+use crate::runbook::{Body, Group, Stage, Step, Trigger};
 use crate::vars::Values;
 
 /// How a step is come to.
@@ -63,7 +63,7 @@ impl Engine {
         };
         let kind = action.kind();
         let reach = self.run(|run| run.outline().step(key).map(|step| step.reach));
-        let origin = if reach == Some(Reach::Production) { Origin::Release } else { Origin::WorkTree };
+        let origin = if reach.is_some_and(Reach::is_production) { Origin::Release } else { Origin::WorkTree };
         let settings = Self::settings(step, &values)?;
         let place = self.place((step, kind), self.files(key, number), origin, &values)?;
         let what = kind.describe(&values).map_err(|why| Stop::failed("template", why))?;
@@ -97,7 +97,7 @@ impl Engine {
         let forward = self.phase() == Phase::Forward;
         // A group asks once for all it holds, but not for what is tried again.
         let asked = entry != Entry::Again && self.asked_by_group(key);
-        let affects = step.affects == Some(Affects::Production) || self.asked_by_group(key);
+        let affects = step.affects.is_some() || self.asked_by_group(key);
         if !affects || !forward || asked {
             return Ok(());
         }

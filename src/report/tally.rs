@@ -8,7 +8,7 @@ use super::book::Book;
 use super::incident::status_words;
 use super::timing::mitigated;
 use crate::event::Event;
-use crate::run::{Reach, Run, Status, Trigger};
+use crate::run::{Run, Status, Trigger};
 
 /// How a run went, in numbers. Groups are not counted, their steps are, each turn by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub fn tally(source: &Source<'_>) -> Tally {
     };
     let own = |key: &str| run.outline().stages.iter().find(|stage| key.split('/').next() == Some(&stage.id));
     let restored = |key: &str| {
-        let production = run.outline().step(key).is_some_and(|step| step.reach == Reach::Production);
+        let production = run.outline().step(key).is_some_and(|step| step.reach.is_production());
         production && own(key).is_some_and(|stage| stage.trigger == Trigger::Rollback)
     };
     let is_group = |key: &str| run.outline().step(key).is_some_and(|step| step.group.is_some());

@@ -53,6 +53,16 @@ pub enum Reach {
     Elsewhere,
     /// Production.
     Production,
+    /// A part of production that users are not on.
+    Standby,
+}
+
+impl Reach {
+    /// Whether it is production, whoever is on it.
+    #[must_use]
+    pub fn is_production(self) -> bool {
+        self != Self::Elsewhere
+    }
 }
 
 /// Whether a step can be undone.
@@ -173,7 +183,11 @@ fn stage_outline(stage: &Stage, place: usize, trigger: Option<usize>) -> StageOu
 
 fn step_outline(step: &Step, around: &str, course: Courses, reach: Reach) -> StepOutline {
     let key = format!("{around}/{}", step.id);
-    let reach = if step.affects == Some(Affects::Production) { Reach::Production } else { reach };
+    let reach = match step.affects {
+        Some(Affects::Production) => Reach::Production,
+        Some(Affects::Standby) => Reach::Standby,
+        None => reach,
+    };
     let group = match &step.body {
         Body::Action(_) => None,
         Body::Group(group) => Some(group.steps.iter().map(|inner| step_outline(inner, &key, course, reach)).collect()),

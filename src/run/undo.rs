@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Next, Reach, Run, Status, StepOutline, Undo, UndoState, UndoStatus};
+use super::{Next, Run, Status, StepOutline, Undo, UndoState, UndoStatus};
 
 impl Run {
     /// Where the undo of the step `key` stands.
@@ -23,7 +23,7 @@ impl Run {
     /// Whether a step that affects production has begun, or may have.
     #[must_use]
     pub fn touched_production(&self) -> bool {
-        self.blind || self.began_steps().any(|(_, step, _)| step.reach == Reach::Production)
+        self.blind || self.began_steps().any(|(_, step, _)| step.reach.is_production())
     }
 
     /// The version that production is being taken back to.
@@ -35,7 +35,7 @@ impl Run {
     /// Whether the undos have restored production.
     #[must_use]
     pub fn restored(&self) -> bool {
-        let production = self.began_steps().filter(|(_, step, _)| step.reach == Reach::Production);
+        let production = self.began_steps().filter(|(_, step, _)| step.reach.is_production());
         let mut ends = production.filter_map(|(key, ..)| self.undone.get(key)?.status).peekable();
         ends.peek().is_some() && ends.all(|end| end == UndoStatus::Done)
     }
@@ -53,14 +53,14 @@ impl Run {
     #[must_use]
     pub fn undo_plan(&self) -> Vec<&str> {
         let mut plan: Vec<_> = self.began_steps().filter(|(_, step, _)| step.undo == Undo::Given).collect();
-        plan.sort_by_key(|(_, step, seq)| (step.reach != Reach::Production, std::cmp::Reverse(*seq)));
+        plan.sort_by_key(|(_, step, seq)| (!step.reach.is_production(), std::cmp::Reverse(*seq)));
         plan.into_iter().map(|(key, ..)| key).collect()
     }
 
     /// Production is back where the rollback's own stage says so, or else where no undo of production failed.
     pub(super) fn end_of_rollback(&self) -> Next {
         let not_validated = self.steps.values().any(|state| state.status == Status::Left);
-        let production = |key: &str| self.outline.step(key).is_some_and(|step| step.reach == Reach::Production);
+        let production = |key: &str| self.outline.step(key).is_some_and(|step| step.reach.is_production());
         let not_restored = self.trigger_at().is_none() && self.failed_undos().any(production);
         if not_validated || not_restored { Next::Incomplete } else { Next::RolledBack }
     }

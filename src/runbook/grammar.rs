@@ -142,7 +142,7 @@ pub(super) static STEP: Record = Record {
         may("title", Template),
         may("when", Condition(&[])),
         may("guide", Template),
-        may("affects", Word(&["production"])),
+        may("affects", Word(&["production", "standby"])),
         may("timeout", Length),
         may("inactivity_timeout", Length),
         may("retries", Count),

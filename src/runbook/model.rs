@@ -178,12 +178,14 @@ pub struct Step {
     pub body: Body,
 }
 
-/// What a step touches.
+/// What a step touches. Either is asked about, and undone first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Affects {
     /// Users feel it.
     Production,
+    /// It belongs to production, and users are not on it: what production runs stays the same.
+    Standby,
 }
 
 /// What a step does: one action, or further steps.

@@ -78,7 +78,7 @@ impl<'a> Rules<'a> {
     }
 
     fn step(&mut self, step: &'a Node, around: Around) {
-        let own = step.get("affects").and_then(Node::text) == Some("production");
+        let own = step.get("affects").is_some();
         let around = if own { Around::Production } else { around };
         self.production |= around == Around::Production;
         let retries = step.get("retries").filter(|retries| retries.json().as_u64() != Some(0));

@@ -151,3 +151,29 @@ fn a_group_may_be_left_out_skipped_or_done_by_hand_as_a_whole() {
     project.tells("s/i", &["started", "failed repeat", "skipped: enough"]);
     project.tells("s/j", &["started", "failed repeat", "by hand"]);
 }
+
+#[test]
+fn what_users_are_not_on_is_asked_about_and_undone_and_is_not_what_production_runs() {
+    let step = |id: &str, affects: &str| {
+        let undo = format!("undo: {{run: 'echo undo {id} >> \"$T/log\"'}}");
+        format!("{{id: {id}, affects: {affects}, run: 'echo {id} >> \"$T/log\"', {undo}}}")
+    };
+    let project = steps(&[
+        &step("blue", "standby"),
+        "{id: q, confirm: Switch?}",
+        &step("switch", "production"),
+        "{id: r, confirm: Keep?}",
+    ])
+    .stage("back\ntrigger: rollback", &["{id: look, run: 'true'}"])
+    .open();
+    project.start("").exits(7).says(&["Type v1.2.4 to run"]);
+    project.resume("s/blue: v1.2.4\n").exits(7);
+    project.hotfix(&["status"]).exits(0).says(&["Production  v1.2.3, nothing of this run has touched it"]);
+    project.resume("s/q: yes\ns/switch: v1.2.4\n").exits(7);
+    project.hotfix(&["status"]).exits(0).says(&["Production  v1.2.4 since", "(s/switch)"]);
+    std::fs::write(project.path("answers.yaml"), "rollback: yes\n").unwrap();
+    let answers = project.path("answers.yaml").display().to_string();
+    project.hotfix(&["rollback", "--answers", &answers]).exits(10);
+    assert_eq!(project.left("log"), "blue\nswitch\nundo switch\nundo blue\n");
+    project.hotfix(&["status"]).exits(0).says(&["Production  v1.2.3 since"]);
+}
