@@ -137,7 +137,10 @@ async fn confirm(ctx: &Context<'_>, (stats, limits): (&[Stat], Limits), patch: &
     let files = if stats.len() == 1 { "this file".to_owned() } else { format!("these {} files", stats.len()) };
     // An answer is for this difference and no other.
     let digest = sha256(patch.as_bytes());
-    let prompt = format!("Commit {files}, +{added} -{removed} lines (difference {})?", &digest[..8]);
+    let prompt = format!(
+        "Commit {files}, +{added} -{removed} lines (difference {})?\nEsc and `view the output` show the difference.",
+        &digest[..8]
+    );
     match ctx.desk.ask(Asked::own(prompt.clone(), Form::Confirm)).await? {
         Answer::No => Err(Stop::No { does: OnNo::Pause, prompt }),
         _ => Ok(()),

@@ -185,8 +185,8 @@ fn last_words(engine: &Engine, ending: &Ending) -> io::Result<()> {
         Ending::Unanswered(question) => {
             writeln!(err, "\nPaused: an answer is needed and nobody is there to give it:\n  {question}")?;
         }
-        Ending::Paused => writeln!(err, "\nPaused.")?,
-        Ending::Signal(_) => writeln!(err, "\nInterrupted. Nothing is lost; a command that was running runs on.")?,
+        Ending::Paused => writeln!(err, "\nPaused.{}", engine.runs_on())?,
+        Ending::Signal(_) => writeln!(err, "\nInterrupted. Nothing is lost.{}", engine.runs_on())?,
         Ending::RolledBack => {
             writeln!(err, "\nRolled back.")?;
             if engine.phase() == Phase::RolledBack {

@@ -9,10 +9,10 @@ use super::author::host;
 use super::select::{Otherwise, driver, select};
 use super::{Exit, Trouble, data, store};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
-use crate::process::{self, End, Found};
+use crate::engine::left_behind;
+use crate::process::{End, Found};
 use crate::report::{self, Status, printable};
-use crate::run::Run;
-use crate::store::{Holder, Life, RunPaths};
+use crate::store::{Holder, Life};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -35,12 +35,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         // It is being driven: there is nothing to take up.
         status.commands.retain(|line| !line.starts_with("hotfix resume"));
     } else {
-        command = left_behind(&run.paths, &status, &folded);
+        command = left_behind(&run.paths, &folded).map(|(_, found)| found);
     }
     if arguments.json {
         let mut value = serde_json::to_value(&status).map_err(io::Error::from)?;
         value["driver"] = driver_json(driver.as_ref());
-        value["command"] = command.as_ref().map_or(Value::Null, Command::json);
+        value["command"] = command.as_ref().map_or(Value::Null, command_json);
         value["damage"] = json!(run.damage);
         value["torn_bytes"] = json!(run.contents.torn);
         let text = serde_json::to_string_pretty(&value).map_err(io::Error::from)?;
@@ -52,50 +52,31 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     run.shown()
 }
 
-/// The command of a step that nobody drives.
-enum Command {
-    /// It goes on under its supervisor.
-    Running { since: Option<Timestamp>, pgid: Option<i32> },
-    /// It has ended, and its step does not know yet.
-    Ended(End),
-}
-
-/// The command that the step has left behind, where it began one and something is known of it.
-fn left_behind(paths: &RunPaths, status: &Status, run: &Run) -> Option<Command> {
-    let step = status.step.as_ref()?;
-    let files = match step.status {
-        "started" => paths.files(&step.key, run.step(&step.key).attempts),
-        "undo started" => paths.undo_files(&step.key, run.undo(&step.key).attempts),
-        _ => return None,
-    };
-    match process::attach(&process::beside(&files, ".status"), 0).ok()? {
-        Found::Running(running) => Some(Command::Running { since: running.started(), pgid: running.pgid() }),
-        Found::Finished(end) => Some(Command::Ended(end)),
+/// The command that a step has left behind, in words.
+fn command_words(found: &Found, now: Timestamp) -> Option<String> {
+    let at = |at: Timestamp| moment(at, now);
+    match found {
+        Found::Running(running) => {
+            let since = running.started().map(|since| format!(" since {}", at(since))).unwrap_or_default();
+            Some(format!("its command runs on, detached,{since}; `hotfix resume` attaches to it"))
+        }
+        Found::Finished(end) => {
+            Some(format!("its command ended at {} ({}); `hotfix resume` takes it up", at(end.ended), end.how))
+        }
         Found::Lost { .. } | Found::NeverBegan => None,
     }
 }
 
-impl Command {
-    fn words(&self, now: Timestamp) -> String {
-        let at = |at: Timestamp| moment(at, now);
-        match self {
-            Self::Running { since, .. } => {
-                let since = since.map(|since| format!(" since {}", at(since))).unwrap_or_default();
-                format!("its command runs on, detached,{since}; `hotfix resume` attaches to it")
-            }
-            Self::Ended(end) => {
-                format!("its command ended at {} ({}); `hotfix resume` takes it up", at(end.ended), end.how)
-            }
+/// The same for programs; null where nothing is known of it.
+fn command_json(found: &Found) -> Value {
+    match found {
+        Found::Running(running) => {
+            json!({ "state": "running", "since": running.started(), "process_group": running.pgid() })
         }
-    }
-
-    fn json(&self) -> Value {
-        match self {
-            Self::Running { since, pgid } => json!({ "state": "running", "since": since, "process_group": pgid }),
-            Self::Ended(End { how, started, ended, .. }) => {
-                json!({ "state": "ended", "since": started, "ended": ended, "how": how.to_string() })
-            }
+        Found::Finished(End { how, started, ended, .. }) => {
+            json!({ "state": "ended", "since": started, "ended": ended, "how": how.to_string() })
         }
+        Found::Lost { .. } | Found::NeverBegan => Value::Null,
     }
 }
 
@@ -126,7 +107,7 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
 fn show(
     out: &mut dyn Write,
     status: &Status,
-    (driver, command): (Option<&(Holder, Life)>, Option<&Command>),
+    (driver, command): (Option<&(Holder, Life)>, Option<&Found>),
     now: Timestamp,
 ) -> io::Result<()> {
     let mut line = |name: &str, text: String| writeln!(out, "{name:<12}{}", printable(&text).replace('\n', " "));
@@ -141,8 +122,8 @@ fn show(
     if let Some(step) = &status.step {
         let since = step.since.map(|at| format!(" since {}", moment(at, now))).unwrap_or_default();
         let failure = step.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
-        let how = match (step.status, driver, command) {
-            (status, _, Some(command)) => format!("{status}{since}: {}", command.words(now)),
+        let how = match (step.status, driver, command.and_then(|found| command_words(found, now))) {
+            (status, _, Some(words)) => format!("{status}{since}: {words}"),
             ("started" | "undo started", None, _) => format!("cut off, its end is not known; begun{since}"),
             (status, ..) => format!("{status}{since}{failure}"),
         };

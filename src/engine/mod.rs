@@ -5,6 +5,7 @@
 //! prints nothing. A pause is a crash that was asked for: there is nothing to tidy up, because the journal is the state.
 
 mod back;
+mod behind;
 mod book;
 mod decide;
 mod desk;
@@ -21,6 +22,7 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::rc::Rc;
 
+pub use behind::left_behind;
 pub use book::{Book, CommitError};
 pub use doors::Aborted;
 pub use values::{Identity, declared, initial};

@@ -94,7 +94,8 @@ fn left_running_it_is_told_of_by_status_and_attached_to_again() {
     person.types("\r");
     let (code, last) = person.code();
     assert_eq!(code, 9, "{last}");
-    assert!(last.contains("hotfix resume") && last.contains("hotfix rollback"), "{last}");
+    assert!(last.contains("Paused. The command of s/a runs on; `hotfix resume` attaches to it."), "{last}");
+    assert!(last.contains("continue:   hotfix resume") && last.contains("roll back:  hotfix rollback"), "{last}");
     let status = slow.status();
     assert!(
         status.contains("its command runs on, detached, since ") && status.contains("`hotfix resume` attaches"),
