@@ -95,8 +95,7 @@ async fn running(
     given: Vec<(String, String)>,
 ) -> Result<Running, Result<End, Stop>> {
     let status = ctx.place.file(".status");
-    if status.exists() {
-        let found = process::attach(&status, 0).map_err(|error| Err(Stop::broken(error)))?;
+    if let Some(found) = process::find(&status).await.map_err(|error| Err(Stop::broken(error)))? {
         match found {
             Found::Finished(end) => {
                 show_tail(ctx);

@@ -117,7 +117,7 @@ impl Engine {
         let Body::Action(action) = &step.body else { return Ok(()) };
         let number = self.run(|run| run.step(key).attempts);
         let status = self.files(key, number).with_added(".status");
-        let found = status.exists().then(|| process::attach(&status, 0)).transpose().map_err(Stop::broken)?;
+        let found = process::find(&status).await.map_err(Stop::broken)?;
         let began = match (found, action.kind().repetition()) {
             (Some(found @ (Found::Finished(_) | Found::Running(_))), _) => {
                 let how = if matches!(found, Found::Running(_)) { "is still running" } else { "ended meanwhile" };

@@ -17,6 +17,8 @@ use crate::clock::{Clock, SystemClock};
 
 /// How often new output is looked for.
 const POLL: Duration = Duration::from_millis(20);
+/// How long a supervisor may take to take its job.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How much output is given at once, in bytes.
 const CHUNK: usize = 64 * 1024;
 
@@ -68,19 +70,46 @@ pub enum Found {
 
 /// Finds the process whose status file is at `status`; where it runs, its output is given from byte `from` on.
 ///
+/// A supervisor that lives and has not taken its job yet is waited for: whoever started it may have died behind the last
+/// word of the job, and then it is about to begin, or in the middle of it, and then it never will.
+///
 /// # Errors
-/// Where the status file is not there or cannot be read.
-pub fn attach(status: &Path, from: u64) -> Result<Found, Error> {
+/// Where the status file is not there or cannot be read, or the supervisor does not take its job in time.
+pub async fn attach(status: &Path, from: u64) -> Result<Found, Error> {
     let file = File::open(status).map_err(failed("open", status))?;
-    // Life before content: a supervisor that is found dead has written all it ever will.
-    let life = status::life(&file).map_err(failed("look at the lock of", status))?;
-    let said = status::read(status)?;
-    Ok(match (said.end.clone(), life) {
-        (Some(end), _) => Found::Finished(end),
-        (None, Life::Alive) => Found::Running(Box::new(Running::open(status, said, from, None)?)),
-        (None, Life::Dead) if said.started.is_none() => Found::NeverBegan,
-        (None, Life::Dead) => Found::Lost { pgid: said.pgid },
-    })
+    let mut waited = Duration::ZERO;
+    loop {
+        // Life before content: a supervisor that is found dead has written all it ever will.
+        let life = status::life(&file).map_err(failed("look at the lock of", status))?;
+        let said = status::read(status)?;
+        match (said.end.clone(), life) {
+            (Some(end), _) => return Ok(Found::Finished(end)),
+            (None, Life::Alive) if said.started.is_some() => {
+                return Ok(Found::Running(Box::new(Running::open(status, said, from, None)?)));
+            }
+            (None, Life::Alive) if waited < PATIENCE => {
+                SystemClock.sleep(POLL).await;
+                waited += POLL;
+            }
+            (None, Life::Alive) => {
+                return Err(Error::Supervisor(format!(
+                    "it lives and has not taken its job within {} s ({})",
+                    PATIENCE.as_secs(),
+                    status.display()
+                )));
+            }
+            (None, Life::Dead) if said.started.is_none() => return Ok(Found::NeverBegan),
+            (None, Life::Dead) => return Ok(Found::Lost { pgid: said.pgid }),
+        }
+    }
+}
+
+/// As [`attach`], from the beginning of its output; nothing where no process was ever to be started there.
+///
+/// # Errors
+/// As [`attach`].
+pub async fn find(status: &Path) -> Result<Option<Found>, Error> {
+    if status.exists() { attach(status, 0).await.map(Some) } else { Ok(None) }
 }
 
 /// What is new about a process.
