@@ -87,7 +87,7 @@ impl Engine {
     }
 
     /// Whether `done_if` says that the step has happened.
-    async fn has_happened(&self, key: &str, step: &Step) -> Result<bool, Stop> {
+    pub(super) async fn has_happened(&self, key: &str, step: &Step) -> Result<bool, Stop> {
         let (Some(command), Body::Action(action)) = (&step.done_if, &step.body) else { return Ok(false) };
         let values = self.values(key, self.run(|run| run.step(key).attempts));
         let settings = Self::settings(step, &values)?;
@@ -97,7 +97,7 @@ impl Engine {
         has_happened(command, &ctx).await
     }
 
-    fn found_done(&self, key: &str) -> Result<(), Stop> {
+    pub(super) fn found_done(&self, key: &str) -> Result<(), Stop> {
         let state = self.run(|run| run.step(key));
         let mut attempt = state.attempts;
         if state.status != Status::Started {
