@@ -36,10 +36,11 @@ pub async fn start(job: &Job, exe: &Path) -> Result<Running, Error> {
     let mut supervisor = command.spawn().map_err(failed("run", exe))?;
     // The lock is the supervisor's alone from here on: the command holds another descriptor of it.
     drop(command);
-    if let Some(mut stdin) = supervisor.stdin.take() {
-        let given = stdin.write_all(&text).await;
-        given.map_err(|source| Error::Io { doing: "tell the supervisor its job".to_owned(), source })?;
-    }
+    // One that is gone has not heard it all, and says so below, where it can.
+    let given = match supervisor.stdin.take() {
+        Some(mut stdin) => stdin.write_all(&text).await,
+        None => Ok(()),
+    };
     let mut said = String::new();
     if let Some(mut stderr) = supervisor.stderr.take() {
         let heard = stderr.read_to_string(&mut said).await;
@@ -47,7 +48,12 @@ pub async fn start(job: &Job, exe: &Path) -> Result<Running, Error> {
     }
     let status = status::read(&job.status)?;
     if status.started.is_none() {
-        return Err(Error::Supervisor(said.trim().to_owned()));
+        let why = match (said.trim(), given) {
+            ("", Err(error)) => format!("it did not hear its job: {error}"),
+            ("", Ok(())) => "it ended without a word".to_owned(),
+            (said, _) => said.to_owned(),
+        };
+        return Err(Error::Supervisor(why));
     }
     Running::open(&job.status, status, 0, Some(supervisor))
 }
