@@ -27,12 +27,23 @@ pub(crate) struct Deeds {
     pub(crate) bereft: BTreeSet<String>,
     /// How often a supervisor was killed before it took its job.
     pub(crate) unborn: usize,
+    /// A supervisor that was put to sleep.
+    pub(crate) sleeper: Option<Pid>,
     /// Whether the run was taken back from another terminal.
     pub(crate) rolled_back: bool,
     /// How often a second driver was turned away.
     pub(crate) turned_away: usize,
     /// Every whole line of the journal that was seen on the disk.
     pub(crate) kept: Vec<u8>,
+}
+
+impl Drop for Deeds {
+    /// Where a check fails, nobody is left asleep.
+    fn drop(&mut self) {
+        if let Some(sleeper) = self.sleeper {
+            let _ = kill_process(sleeper, Signal::CONT);
+        }
+    }
 }
 
 impl Deeds {
@@ -70,6 +81,8 @@ enum Deed {
     DriverThenSupervisor,
     SupervisorThenDriver,
     Script,
+    /// The driver, in the moment between the start of a supervisor and its taking the job; the supervisor sleeps on for a while.
+    DriverOfSleeper,
     /// From another terminal, while the driver lives.
     Rollback,
     SecondDriver,
@@ -80,9 +93,10 @@ impl Deed {
         match random.below(100) {
             0..40 => Self::Driver,
             40..52 => Self::Supervisor,
-            52..60 => Self::YoungSupervisor,
-            60..68 => Self::DriverThenSupervisor,
-            68..76 => Self::SupervisorThenDriver,
+            52..57 => Self::YoungSupervisor,
+            57..62 => Self::DriverOfSleeper,
+            62..69 => Self::DriverThenSupervisor,
+            69..76 => Self::SupervisorThenDriver,
             76..88 => Self::Script,
             88..92 if world.back => Self::Rollback,
             _ => Self::SecondDriver,
@@ -113,6 +127,11 @@ pub(crate) fn live(world: &World, random: &mut Random, deeds: &mut Deeds, (answe
         }
     });
     let mut life = Life { world, deeds, child, lines, said: Vec::new() };
+    if let Some(sleeper) = life.deeds.sleeper.take() {
+        life.wait(Duration::from_micros(random.below(150_000)), usize::MAX);
+        // It was stopped: no other process has its id.
+        kill_process(sleeper, Signal::CONT).unwrap();
+    }
     let deed = if gently { Deed::Nothing } else { Deed::choose(random, world) };
     let over = deed != Deed::Nothing && life.pass(random);
     if !over {
@@ -154,6 +173,7 @@ impl Life<'_> {
             Deed::Driver => self.kill_driver(),
             Deed::Supervisor => self.kill_supervisor(),
             Deed::YoungSupervisor => self.kill_young_supervisor(),
+            Deed::DriverOfSleeper => self.kill_driver_of_sleeper(),
             Deed::DriverThenSupervisor => {
                 self.kill_driver();
                 self.kill_supervisor();
@@ -201,29 +221,38 @@ impl Life<'_> {
         }
     }
 
-    /// Kills the next supervisor as soon as there is a process of it, where children can be looked for quickly enough.
-    fn kill_young_supervisor(&mut self) {
+    /// The next supervisor, as soon as there is a process of it, where children can be looked for quickly enough.
+    fn young_supervisor(&mut self) -> Option<Pid> {
         while !self.gone() {
-            let Some(pid) = supervisor_of(self.child.id()).and_then(Pid::from_raw) else {
-                if self.wait(Duration::from_micros(200), usize::MAX) {
-                    return;
-                }
-                continue;
-            };
-            // The driver lives and has not waited for it: no other process has its id.
-            let killed = kill_process(pid, Signal::KILL).is_ok();
-            self.deeds.kills += usize::from(killed);
-            let Some(stem) = self.world.started().pop() else { return };
-            let path = self.world.status(&stem).filter(|path| path.exists());
-            if let Some(path) = path {
-                eventually("a killed supervisor is gone", || is_free(&path));
-                if standing(&path).is_some_and(|found| found.pid.is_some() && !found.over) {
-                    self.deeds.bereft.insert(stem);
-                } else {
-                    self.deeds.unborn += 1;
-                }
+            let found = supervisor_of(self.child.id()).and_then(Pid::from_raw);
+            if found.is_some() || self.wait(Duration::from_micros(200), usize::MAX) {
+                return found;
             }
-            return;
+        }
+        None
+    }
+
+    /// Kills the driver while its supervisor is put to sleep, to be woken when the next driver lives.
+    fn kill_driver_of_sleeper(&mut self) {
+        // The driver lives and has not waited for it: no other process has its id.
+        let Some(pid) = self.young_supervisor().filter(|pid| kill_process(*pid, Signal::STOP).is_ok()) else { return };
+        self.deeds.sleeper = Some(pid);
+        self.kill_driver();
+    }
+
+    /// Kills the next supervisor, which may not have taken its job yet.
+    fn kill_young_supervisor(&mut self) {
+        let Some(pid) = self.young_supervisor() else { return };
+        // The driver lives and has not waited for it: no other process has its id.
+        let killed = kill_process(pid, Signal::KILL).is_ok();
+        self.deeds.kills += usize::from(killed);
+        let Some(stem) = self.world.started().pop() else { return };
+        let Some(path) = self.world.status(&stem).filter(|path| path.exists()) else { return };
+        eventually("a killed supervisor is gone", || is_free(&path));
+        match standing(&path) {
+            Some(found) if found.over => {}
+            Some(found) if found.pid.is_some() => _ = self.deeds.bereft.insert(stem),
+            _ => self.deeds.unborn += 1,
         }
     }
 
