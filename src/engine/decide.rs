@@ -118,6 +118,7 @@ impl Engine {
         let number = self.run(|run| run.step(key).attempts);
         let status = self.files(key, number).with_added(".status");
         let found = process::find(&status).await.map_err(Stop::broken)?;
+        let group = if let Some(Found::Lost { pgid }) = &found { *pgid } else { None };
         let began = match (found, action.kind().repetition()) {
             (Some(found @ (Found::Finished(_) | Found::Running(_))), _) => {
                 let how = if matches!(found, Found::Running(_)) { "is still running" } else { "ended meanwhile" };
@@ -134,7 +135,7 @@ impl Engine {
         if self.has_happened(key, step).await? {
             return self.found_done(key);
         }
-        self.ask_unknown(key, number).await
+        self.ask_unknown(key, number, group).await
     }
 
     async fn take_up(self: &Rc<Self>, key: &str, step: &Step, action: &Action, number: u32) -> Result<(), Stop> {
@@ -151,11 +152,13 @@ impl Engine {
         }
     }
 
-    async fn ask_unknown(self: &Rc<Self>, key: &str, attempt: u32) -> Result<(), Stop> {
+    async fn ask_unknown(self: &Rc<Self>, key: &str, attempt: u32, group: Option<i32>) -> Result<(), Stop> {
         let back = self.phase() == Phase::Back;
         let ways = vec![Way::Done, Way::Again, if back { Way::Leave } else { Way::Rollback }, Way::Pause];
-        let prompt =
-            format!("{key} began, and nobody knows how it ended. Look, then say: is it done, or is it to run again?");
+        let group = group.map(|group| format!(" Its process group was {group}: it may still run.")).unwrap_or_default();
+        let prompt = format!(
+            "{key} began, and nobody knows how it ended.{group} Look, then say: is it done, or is it to run again?"
+        );
         let desk = StepDesk::new(self, key, Vec::new()).with_output(self.files(key, attempt).with_added(".log"));
         let asked = Asked { purpose: Purpose::Unknown, prompt, form: Form::Way(ways) };
         let lost = || Failure { reason: "lost", message: "nobody knows how it ended".to_owned(), facts: Map::new() };

@@ -100,6 +100,24 @@ fn an_attempt_that_was_cut_off_before_it_began_uses_up_no_retry() {
 }
 
 #[test]
+fn a_command_whose_supervisor_died_is_asked_about_with_the_process_group_that_may_still_run() {
+    let project = steps(&["{id: a, run: 'echo a >> \"$T/log\"'}"]).open();
+    project.start("").exits(0);
+    let (journal, run) = (project.journal(), project.runs().remove(0));
+    let first = journal.find("\"event\":\"step.started\"").unwrap();
+    let end = first + journal[first..].find('\n').unwrap() + 1;
+    fs::write(run.join("journal.jsonl"), &journal[..end]).unwrap();
+    let status = run.join("output/s.a.1.status");
+    let lines = fs::read_to_string(&status).unwrap();
+    let without_end = &lines[..lines.find("{\"ended\"").unwrap()];
+    fs::write(&status, without_end).unwrap();
+    let group = without_end.rsplit_once("\"pgid\":").unwrap().1.trim_end_matches(['}', '\n']);
+    project.resume("").exits(7).says(&[&format!("Its process group was {group}"), "is it to run again?"]);
+    project.resume("s/a: done\n").exits(0);
+    assert_eq!(project.left("log"), "a\n");
+}
+
+#[test]
 fn a_request_that_changes_something_is_not_sent_again_unasked() {
     let server = Server::new(|_| (200, String::new()));
     let project = steps(&["{id: a, http: {method: POST, url: '{{ url }}'}}", "{id: b, http: '{{ url }}'}"])
