@@ -179,6 +179,8 @@ fn lost(pgid: Option<i32>) -> Stop {
 async fn unsupervised(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>) -> Result<End, Stop> {
     let started = ctx.world.clock.now();
     let spec = spec(command, ctx, given)?;
+    // As well as it can be done: without a line of it a program that takes this up would take it for never begun.
+    let _ = process::begun_alone(&ctx.place.file(".status"), &ctx.place.file(".log"));
     let run = async { process::run_captured(&spec, TAIL).await.map_err(Stop::broken) };
     let captured = super::context::watched(ctx, run).await?;
     for bytes in [&captured.stdout, &captured.stderr] {

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use captured::{Captured, run_captured};
 pub use identity::started;
-pub use running::{Found, Progress, Running, attach, find, start};
+pub use running::{Found, Progress, Running, attach, begun_alone, find, start};
 pub use supervisor::supervise;
 
 use crate::clock::Timestamp;

@@ -118,6 +118,18 @@ pub async fn find(status: &Path) -> Result<Option<Found>, Error> {
     if status.exists() { attach(status, 0).await.map(Some) } else { Ok(None) }
 }
 
+/// Says in the status file at `status` that the command was begun without a supervisor, by this process itself: where it dies
+/// before the end, whoever looks there knows that the command may have run.
+///
+/// # Errors
+/// Where it cannot be written down.
+pub fn begun_alone(status: &Path, output: &Path) -> Result<(), Error> {
+    let made = File::options().write(true).create(true).truncate(true).mode(0o600).open(status);
+    let (pid, started) = (std::process::id(), SystemClock.now().millis());
+    let line = status::Line::Accepted { pid, started, output: output.to_owned() };
+    made.and_then(|mut file| status::append(&mut file, &line)).map_err(failed("write", status))
+}
+
 /// What is new about a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
