@@ -73,6 +73,9 @@ fn drive(seed: u64) -> Deeds {
             let ended = life::live(&world, &mut random, &mut deeds, (&answers, gently));
             let code = ended.code;
             lives.push((answers, ended));
+            if code.is_none() && random.chance(15) {
+                world.tear(&mut random);
+            }
             check::check(&world, &deeds);
             deeds.look(&world);
             let paused = match code {

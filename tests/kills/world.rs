@@ -1,6 +1,7 @@
 //! A repository with a bare remote, a runbook, and the program run in it.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -10,6 +11,7 @@ use hotfix::run::{Outline, Run};
 use hotfix::runbook::{BUILTIN_EN, Runbook, Source, load};
 use tempfile::TempDir;
 
+use crate::random::Random;
 use crate::record::{Call, SCRIPT, calls};
 
 const EXE: &str = env!("CARGO_BIN_EXE_hotfix");
@@ -164,6 +166,15 @@ impl World {
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         bytes.truncate(whole);
         bytes
+    }
+
+    /// Leaves the beginning of a record behind the last one, as a machine does that goes down in the middle of a write.
+    pub(crate) fn tear(&self, random: &mut Random) {
+        let (Some(dir), whole) = (self.run_dir(), self.journal()) else { return };
+        let last = whole.split_inclusive(|byte| *byte == b'\n').next_back().unwrap();
+        let part = &last[..usize::try_from(random.below(last.len() as u64)).unwrap()];
+        let file = fs::File::options().append(true).open(dir.join("journal.jsonl"));
+        file.and_then(|mut file| file.write_all(part)).unwrap();
     }
 
     pub(crate) fn records(&self) -> Vec<Record> {
