@@ -93,8 +93,8 @@ async fn running(
     given: Vec<(String, String)>,
 ) -> Result<Running, Result<End, Stop>> {
     let status = ctx.place.file(".status");
-    if status.exists() {
-        let found = process::attach(&status, output::left_off(ctx)).map_err(|error| Err(Stop::broken(error)))?;
+    let found = process::find(&status, output::left_off(ctx)).await;
+    if let Some(found) = found.map_err(|error| Err(Stop::broken(error)))? {
         match found {
             Found::Finished(end) => {
                 output::show_rest(ctx);
@@ -188,6 +188,8 @@ fn lost(pgid: Option<i32>) -> Stop {
 async fn unsupervised(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>) -> Result<End, Stop> {
     let started = ctx.world.clock.now();
     let spec = spec(command, ctx, given)?;
+    // As well as it can be done: without a line of it a program that takes this up would take it for never begun.
+    let _ = process::begun_alone(&ctx.place.file(".status"), &ctx.place.file(".log"));
     let run = async { process::run_captured(&spec, TAIL).await.map_err(Stop::broken) };
     let captured = super::context::watched(ctx, run).await?;
     for bytes in [&captured.stdout, &captured.stderr] {

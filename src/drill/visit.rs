@@ -45,7 +45,7 @@ impl Sandbox {
     pub async fn stop_commands(&self) {
         for status in self.store().runs().unwrap_or_default().iter().flat_map(|run| statuses(&run.output)) {
             // One that cannot be found again, or does not end, finds its sandbox gone.
-            if let Ok(Found::Running(mut running)) = process::attach(&status, 0)
+            if let Ok(Found::Running(mut running)) = process::attach(&status, 0).await
                 && running.stop("the end of the drill").is_ok()
             {
                 tokio::select! {

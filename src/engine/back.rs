@@ -106,7 +106,7 @@ impl Engine {
         let (step, Some(what)) = self.undo_text(key, &self.var("rollback_to"))? else { return Ok(()) };
         let Some(undo) = &step.undo else { return Ok(()) };
         let status = process::beside(&self.undo_files(key), ".status");
-        let found = status.exists().then(|| process::attach(&status, 0)).transpose().map_err(Stop::broken)?;
+        let found = process::find(&status, 0).await.map_err(Stop::broken)?;
         match (found, undo.kind().repetition()) {
             (Some(Found::Finished(_) | Found::Running(_)), _) => {
                 self.show(Show::Info(&format!("the undo of {key} is taken up, not run again")));

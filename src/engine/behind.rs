@@ -19,7 +19,7 @@ pub fn left_behind(paths: &RunPaths, run: &Run) -> Option<(String, Found)> {
         }
         _ => return None,
     };
-    Some((key, process::attach(&process::beside(&files, ".status"), 0).ok()?))
+    Some((key, process::look(&process::beside(&files, ".status"), 0).ok()??))
 }
 
 impl Engine {

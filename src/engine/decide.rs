@@ -88,7 +88,7 @@ impl Engine {
     }
 
     /// Whether `done_if` says that the step has happened.
-    async fn has_happened(&self, key: &str, step: &Step) -> Result<bool, Stop> {
+    pub(super) async fn has_happened(&self, key: &str, step: &Step) -> Result<bool, Stop> {
         let (Some(command), Body::Action(action)) = (&step.done_if, &step.body) else { return Ok(false) };
         let values = self.values(key, self.run(|run| run.step(key).attempts));
         let settings = Self::settings(step, &values)?;
@@ -98,7 +98,7 @@ impl Engine {
         has_happened(command, &ctx).await
     }
 
-    fn found_done(&self, key: &str) -> Result<(), Stop> {
+    pub(super) fn found_done(&self, key: &str) -> Result<(), Stop> {
         let state = self.run(|run| run.step(key));
         let mut attempt = state.attempts;
         if state.status != Status::Started {
@@ -118,7 +118,8 @@ impl Engine {
         let Body::Action(action) = &step.body else { return Ok(()) };
         let number = self.run(|run| run.step(key).attempts);
         let status = process::beside(&self.files(key, number), ".status");
-        let found = status.exists().then(|| process::attach(&status, 0)).transpose().map_err(Stop::broken)?;
+        let found = process::find(&status, 0).await.map_err(Stop::broken)?;
+        let group = if let Some(Found::Lost { pgid }) = &found { *pgid } else { None };
         let began = match (found, action.kind().repetition()) {
             (Some(found @ (Found::Finished(_) | Found::Running(_))), _) => {
                 let how = if matches!(found, Found::Running(_)) { "is still running" } else { "ended meanwhile" };
@@ -135,7 +136,7 @@ impl Engine {
         if self.has_happened(key, step).await? {
             return self.found_done(key);
         }
-        self.ask_unknown(key, number).await
+        self.ask_unknown(key, number, group).await
     }
 
     async fn take_up(self: &Rc<Self>, key: &str, step: &Step, action: &Action, number: u32) -> Result<(), Stop> {
@@ -152,11 +153,13 @@ impl Engine {
         }
     }
 
-    async fn ask_unknown(self: &Rc<Self>, key: &str, attempt: u32) -> Result<(), Stop> {
+    async fn ask_unknown(self: &Rc<Self>, key: &str, attempt: u32, group: Option<i32>) -> Result<(), Stop> {
         let back = self.phase() == Phase::Back;
         let ways = vec![Way::Done, Way::Again, if back { Way::Leave } else { Way::Rollback }, Way::Pause];
-        let prompt =
-            format!("{key} began, and nobody knows how it ended. Look, then say: is it done, or is it to run again?");
+        let group = group.map(|group| format!(" Its process group was {group}: it may still run.")).unwrap_or_default();
+        let prompt = format!(
+            "{key} began, and nobody knows how it ended.{group} Look, then say: is it done, or is it to run again?"
+        );
         let desk = StepDesk::new(self, key, Vec::new()).with_output(process::beside(&self.files(key, attempt), ".log"));
         let asked = Asked { purpose: Purpose::Unknown, prompt, form: Form::Way(ways) };
         let lost = || Failure { reason: "lost", message: "nobody knows how it ended".to_owned(), facts: Map::new() };

@@ -174,10 +174,16 @@ impl Engine {
                 continue;
             }
             let path = process::beside(&self.files(&key, attempt), ".status");
-            if !path.exists() {
-                continue;
-            }
-            let Ok(Found::Running(running)) = process::attach(&path, 0) else { continue };
+            let running = match process::find(&path, 0).await {
+                Ok(Some(Found::Running(running))) => running,
+                Ok(_) => continue,
+                Err(error) => {
+                    self.show(Show::Warning(&format!(
+                        "whether the command of {key} still runs is not known ({error})"
+                    )));
+                    continue;
+                }
+            };
             self.show(Show::Info(&format!("stopping the command of {key}")));
             let message = self.stop_command(&key, *running).await?;
             if status == Status::Started {

@@ -44,7 +44,7 @@ pub use guest::take_terminal;
 pub use identity::started;
 pub use lent::{Left, Loan, lend};
 pub use reader::{Piece, Reader, Times, files, not_kept};
-pub use running::{Found, Progress, Running, attach, began, start};
+pub use running::{Found, Progress, Running, attach, began, begun_alone, find, look, start};
 pub use size::Limit;
 pub use status::beside;
 pub use supervisor::supervise;

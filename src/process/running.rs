@@ -18,6 +18,8 @@ use crate::clock::{Clock, SystemClock, Timestamp};
 
 /// How often new output is looked for.
 const POLL: Duration = Duration::from_millis(20);
+/// How long a supervisor may take to take its job.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How much output is given at once, in bytes.
 const CHUNK: usize = 64 * 1024;
 /// How far behind whoever looks on may be, in bytes, before what is between is passed over.
@@ -50,10 +52,11 @@ pub async fn start(job: &Job, exe: &Path) -> Result<Running, Error> {
     let mut supervisor = command.spawn().map_err(failed("run", exe))?;
     // The lock is the supervisor's alone from here on: the command holds another descriptor of it.
     drop(command);
-    if let Some(mut stdin) = supervisor.stdin.take() {
-        let given = stdin.write_all(&text).await;
-        given.map_err(|source| Error::Io { doing: "tell the supervisor its job".to_owned(), source })?;
-    }
+    // One that is gone has not heard it all, and says so below, where it can.
+    let given = match supervisor.stdin.take() {
+        Some(mut stdin) => stdin.write_all(&text).await,
+        None => Ok(()),
+    };
     let mut said = String::new();
     if let Some(mut stderr) = supervisor.stderr.take() {
         let heard = stderr.read_to_string(&mut said).await;
@@ -61,7 +64,12 @@ pub async fn start(job: &Job, exe: &Path) -> Result<Running, Error> {
     }
     let status = status::read(&job.status)?;
     if status.started.is_none() {
-        return Err(Error::Supervisor(said.trim().to_owned()));
+        let why = match (said.trim(), given) {
+            ("", Err(error)) => format!("it did not hear its job: {error}"),
+            ("", Ok(())) => "it ended without a word".to_owned(),
+            (said, _) => said.to_owned(),
+        };
+        return Err(Error::Supervisor(why));
     }
     Running::open(&job.status, status, 0, Some(supervisor))
 }
@@ -84,19 +92,67 @@ pub enum Found {
 
 /// Finds the process whose status file is at `status`; where it runs, its output is given from byte `from` on.
 ///
+/// A supervisor that lives and has not taken its job yet is waited for: whoever started it may have died behind the last
+/// word of the job, and then it is about to begin, or in the middle of it, and then it never will.
+///
+/// # Errors
+/// Where the status file is not there or cannot be read, or the supervisor does not take its job in time.
+pub async fn attach(status: &Path, from: u64) -> Result<Found, Error> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match look(status, from)? {
+            Some(found) => return Ok(found),
+            None if waited < PATIENCE => {
+                SystemClock.sleep(POLL).await;
+                waited += POLL;
+            }
+            None => {
+                return Err(Error::Supervisor(format!(
+                    "it lives and has not taken its job within {} s ({})",
+                    PATIENCE.as_secs(),
+                    status.display()
+                )));
+            }
+        }
+    }
+}
+
+/// As [`attach`], at once: `None` where a supervisor lives that has not taken its job yet.
+///
 /// # Errors
 /// Where the status file is not there or cannot be read.
-pub fn attach(status: &Path, from: u64) -> Result<Found, Error> {
+pub fn look(status: &Path, from: u64) -> Result<Option<Found>, Error> {
     let file = File::open(status).map_err(failed("open", status))?;
     // Life before content: a supervisor that is found dead has written all it ever will.
     let life = status::life(&file).map_err(failed("look at the lock of", status))?;
     let said = status::read(status)?;
     Ok(match (said.end.clone(), life) {
-        (Some(end), _) => Found::Finished(end),
-        (None, Life::Alive) => Found::Running(Box::new(Running::open(status, said, from, None)?)),
-        (None, Life::Dead) if said.started.is_none() => Found::NeverBegan,
-        (None, Life::Dead) => Found::Lost { pgid: said.pgid },
+        (Some(end), _) => Some(Found::Finished(end)),
+        (None, Life::Alive) if said.started.is_none() => None,
+        (None, Life::Alive) => Some(Found::Running(Box::new(Running::open(status, said, from, None)?))),
+        (None, Life::Dead) if said.started.is_none() => Some(Found::NeverBegan),
+        (None, Life::Dead) => Some(Found::Lost { pgid: said.pgid }),
     })
+}
+
+/// As [`attach`]; nothing where no process was ever to be started there.
+///
+/// # Errors
+/// As [`attach`].
+pub async fn find(status: &Path, from: u64) -> Result<Option<Found>, Error> {
+    if status.exists() { attach(status, from).await.map(Some) } else { Ok(None) }
+}
+
+/// Says in the status file at `status` that the command was begun without a supervisor, by this process itself: where it dies
+/// before the end, whoever looks there knows that the command may have run.
+///
+/// # Errors
+/// Where it cannot be written down.
+pub fn begun_alone(status: &Path, output: &Path) -> Result<(), Error> {
+    let made = File::options().write(true).create(true).truncate(true).mode(0o600).open(status);
+    let (pid, started) = (std::process::id(), SystemClock.now().millis());
+    let line = status::Line::Accepted { pid, started, output: output.to_owned(), limit: None };
+    made.and_then(|mut file| status::append(&mut file, &line)).map_err(failed("write", status))
 }
 
 /// What is new about a process.

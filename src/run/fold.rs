@@ -75,7 +75,12 @@ impl Run {
                 self.end(step, Status::Failed).failure = Some(failure);
             }
             Event::StepSkipped { step, .. } => _ = self.end(step, Status::Skipped),
-            Event::StepInterrupted { step, .. } => self.settle(step).status = Status::Pending,
+            Event::StepInterrupted { step, .. } => {
+                let state = self.settle(step);
+                state.status = Status::Pending;
+                // Being cut off is no failure: it uses up no retry.
+                state.tries = state.tries.saturating_sub(1);
+            }
             _ => {}
         }
     }
@@ -145,6 +150,7 @@ impl Run {
             let always = self.outline.step(&plain(key)).is_some_and(|step| step.repeat == Repeat::EveryResume);
             if always && state.status == Status::Done {
                 state.status = Status::Pending;
+                state.tries = 0;
             }
         }
         if self.phase == Phase::Back {

@@ -48,7 +48,8 @@ pub struct StepState {
     pub status: Status,
     /// How often it has begun.
     pub attempts: u32,
-    /// How often it has begun since a person last decided about it.
+    /// How often it has begun since a person last decided about it, without the times it was cut off. Where it is to begin and
+    /// this is not 0 it failed before, and is tried again unasked.
     pub tries: u32,
     /// The `seq` of the first time it began; what has once begun is undone in a rollback.
     pub began: Option<u64>,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::fixture::{World, ends};
+use crate::fixture::{World, ends, kill};
 
 /// A repository of its own with three tags, and a runbook that writes down what it does.
 struct Small {
@@ -106,6 +106,31 @@ fn another_version_is_asked_about_where_a_rollback_is_incomplete() {
     let said = small.back(&answers, &["--to", "v1.2.2"], 10);
     assert!(said.contains("Rolling back to v1.2.2"), "{said}");
     assert!(small.did().contains(&"undo v1.2.2".to_owned()), "{:?}", small.did());
+}
+
+#[test]
+fn an_undo_that_was_begun_without_a_supervisor_is_not_begun_again_unasked() {
+    let undo = r#"cd "$HOTFIX_DRILL_DIR"; echo undo >>did; [ -p go ] || exit 0; echo >ready; read x <go"#;
+    let small = Small::new(&ONE.replace(r#"echo "undo $HOTFIX_ROLLBACK_TO" >>"$HOTFIX_DRILL_DIR/did""#, undo));
+    let dir = small.world.sandbox.dir().to_owned();
+    for name in ["ready", "go"] {
+        assert!(small.world.sandbox.command("mkfifo").arg(dir.join(name)).status().unwrap().success());
+    }
+    let answers = small.start("1", ANSWERS);
+    // Its output cannot be written, and so no supervisor takes it.
+    let run = small.world.runs().pop().unwrap();
+    std::fs::create_dir(run.join("output/undo.deploy.a.1.log")).unwrap();
+    let (child, lines) = small.world.begin(&["rollback", "--answers", &answers]);
+    // The script writes when it has begun.
+    std::fs::read(dir.join("ready")).unwrap();
+    kill(child);
+    assert!(lines.all().contains("it is run all the same"));
+    // Left alone, it ends. Called again it would end at once.
+    std::fs::write(dir.join("go"), "\n").unwrap();
+    std::fs::remove_file(dir.join("go")).unwrap();
+    let said = small.back(&answers, &[], 11);
+    assert!(said.contains("nobody knows how it ended"), "{said}");
+    assert_eq!(small.did(), ["undo", "restore v1.2.3", "validate"]);
 }
 
 #[test]

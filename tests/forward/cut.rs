@@ -21,6 +21,7 @@ fn project() -> Project {
         &log("one", ""),
         "{id: list, checklist: [a, b]}",
         &log("twice", "; [ $HOTFIX_ATTEMPT = 2 ]").replace("{id: twice,", "{id: twice, retries: 2,"),
+        &log("late", "; exit 1").replace("{id: late,", "{id: late, retries: 1, done_if: 'grep -q late \"$T/log\"',"),
         &log("prod", "").replace("{id: prod,", "{id: prod, affects: production,"),
         group,
         &log("fails", "; exit 1"),
@@ -62,7 +63,7 @@ fn cut_behind_each_record_it_comes_to_the_same_end_and_runs_nothing_twice() {
     whole.start(ANSWERS).exits(0);
     let (lines, log) = (whole.journal(), whole.left("log"));
     let (lines, run) = (lines.split_inclusive('\n').collect::<Vec<_>>(), whole.runs().remove(0));
-    assert!(lines.len() > 30 && log.lines().count() == 8, "{log}");
+    assert!(lines.len() > 30 && log.lines().count() == 9, "{log}");
     let kept = tempfile::tempdir().unwrap();
     let copy = |from: &Path, to: &Path| {
         let copied = whole.command("cp", ".").arg("-a").arg(from).arg(to).status().unwrap();
@@ -81,6 +82,39 @@ fn cut_behind_each_record_it_comes_to_the_same_end_and_runs_nothing_twice() {
         assert_eq!(whole.left("log"), log, "cut behind {cut}: {}", lines[cut - 1]);
         assert!(matches!(whole.events().last(), Some(Event::RunFinished {})), "cut behind {cut}");
     }
+}
+
+#[test]
+fn an_attempt_that_was_cut_off_before_it_began_uses_up_no_retry() {
+    let project = steps(&["{id: a, retries: 1, run: 'echo a >> \"$T/log\"; [ $(grep -c a \"$T/log\") = 2 ]'}"]).open();
+    project.start("").exits(0);
+    let (journal, run) = (project.journal(), project.runs().remove(0));
+    let first = journal.find("\"event\":\"step.started\"").unwrap();
+    let end = first + journal[first..].find('\n').unwrap() + 1;
+    fs::write(run.join("journal.jsonl"), &journal[..end]).unwrap();
+    fs::remove_file(run.join("output/s.a.1.status")).unwrap();
+    fs::remove_file(run.join("output/s.a.2.status")).unwrap();
+    fs::remove_file(project.path("log")).unwrap();
+    project.resume("").exits(0);
+    project.tells("s/a", &["started", "interrupted", "started", "failed exit, again", "started", "done"]);
+}
+
+#[test]
+fn a_command_whose_supervisor_died_is_asked_about_with_the_process_group_that_may_still_run() {
+    let project = steps(&["{id: a, run: 'echo a >> \"$T/log\"'}"]).open();
+    project.start("").exits(0);
+    let (journal, run) = (project.journal(), project.runs().remove(0));
+    let first = journal.find("\"event\":\"step.started\"").unwrap();
+    let end = first + journal[first..].find('\n').unwrap() + 1;
+    fs::write(run.join("journal.jsonl"), &journal[..end]).unwrap();
+    let status = run.join("output/s.a.1.status");
+    let lines = fs::read_to_string(&status).unwrap();
+    let without_end = &lines[..lines.find("{\"ended\"").unwrap()];
+    fs::write(&status, without_end).unwrap();
+    let group = without_end.rsplit_once("\"pgid\":").unwrap().1.trim_end_matches(['}', '\n']);
+    project.resume("").exits(7).says(&[&format!("Its process group was {group}"), "is it to run again?"]);
+    project.resume("s/a: done\n").exits(0);
+    assert_eq!(project.left("log"), "a\n");
 }
 
 #[test]

@@ -212,13 +212,13 @@ fn the_script_outlives_a_killed_starter_and_is_found_running_and_ended() {
         eventually(|| std::fs::read(&job.output).ok().filter(|output| output == b"one\n")).await;
         starter.kill().unwrap();
         starter.wait().unwrap();
-        let Found::Running(mut running) = attach(&job.status, 4).unwrap() else { panic!("not found running") };
+        let Found::Running(mut running) = attach(&job.status, 4).await.unwrap() else { panic!("not found running") };
         std::fs::write(dir.path().join("go"), "").unwrap();
         let (output, end) = finish(&mut running).await;
         assert_eq!(output, "two\n");
         let Progress::Ended(end) = end else { panic!("{end:?}") };
         assert_eq!(end.how, How::Exited(5));
-        assert!(matches!(attach(&job.status, 0).unwrap(), Found::Finished(again) if again == end));
+        assert!(matches!(attach(&job.status, 0).await.unwrap(), Found::Finished(again) if again == end));
     });
 }
 
@@ -239,7 +239,7 @@ fn a_killed_supervisor_is_said_to_be_lost_and_no_end_is_made_up() {
         kill_process(supervisor_of(&job.status), Signal::KILL).unwrap();
         let lost = Some(script.as_raw_pid());
         assert_eq!(finish(&mut running).await.1, Progress::Lost { pgid: lost });
-        assert!(matches!(attach(&job.status, 0).unwrap(), Found::Lost { pgid } if pgid == lost));
+        assert!(matches!(attach(&job.status, 0).await.unwrap(), Found::Lost { pgid } if pgid == lost));
         kill_process(script, Signal::KILL).unwrap();
     });
 }
@@ -262,5 +262,31 @@ fn an_empty_status_file_without_a_lock_means_that_nothing_began() {
     let dir = TempDir::new().unwrap();
     let status = dir.path().join("status");
     std::fs::write(&status, "").unwrap();
-    assert!(matches!(attach(&status, 0).unwrap(), Found::NeverBegan));
+    assert!(matches!(block(attach(&status, 0)).unwrap(), Found::NeverBegan));
+}
+
+#[test]
+fn a_supervisor_that_has_not_taken_its_job_is_waited_for_and_one_that_dies_before_it_never_began() {
+    let dir = TempDir::new().unwrap();
+    let (status, output) = (dir.path().join("status"), dir.path().join("output.log"));
+    std::fs::write(&output, "").unwrap();
+    let accepted = serde_json::json!({"accepted": {"pid": 1, "started": 0, "output": output}});
+    // What is said while it is waited for, and by the end of the lock.
+    let met = |said: String| {
+        let mut supervisor = std::fs::File::create(&status).unwrap();
+        supervisor.try_lock().unwrap();
+        block(async {
+            let dies = said.is_empty();
+            let found = attach(&status, 0);
+            let takes = async {
+                SystemClock.sleep(Duration::from_millis(50)).await;
+                std::io::Write::write_all(&mut supervisor, said.as_bytes()).unwrap();
+                (!dies).then_some(supervisor)
+            };
+            let (found, _lives) = tokio::join!(found, takes);
+            found.unwrap()
+        })
+    };
+    assert!(matches!(met(format!("{accepted}\n")), Found::Running(running) if running.started().is_some()));
+    assert!(matches!(met(String::new()), Found::NeverBegan));
 }

@@ -118,7 +118,7 @@ fn whoever_is_far_behind_leaps_forward_to_a_whole_line_and_is_told_over_how_much
     block(async {
         drop(start(&job, exe()).await.unwrap());
         eventually(|| dir.path().join("done").exists().then_some(())).await;
-        let Found::Running(mut running) = attach(&job.status, 0).unwrap() else { panic!("not found running") };
+        let Found::Running(mut running) = attach(&job.status, 0).await.unwrap() else { panic!("not found running") };
         let Progress::Skipped(skipped) = running.next().await.unwrap() else { panic!("it did not leap") };
         assert_eq!(running.offset(), skipped);
         let Progress::Output(bytes) = running.next().await.unwrap() else { panic!("nothing behind the leap") };
@@ -190,7 +190,7 @@ fn a_timeout_counts_from_the_start_of_the_command_whoever_looks_on() {
     let (output, end) = block(async {
         drop(start(&job, exe()).await.unwrap());
         eventually(|| fs::read(&job.output).ok().filter(|output| output.ends_with(b"two\n"))).await;
-        let Found::Running(mut running) = attach(&job.status, 4).unwrap() else { panic!("not found running") };
+        let Found::Running(mut running) = attach(&job.status, 4).await.unwrap() else { panic!("not found running") };
         finish(&mut running).await
     });
     let Progress::Ended(end) = end else { panic!("{end:?}") };
