@@ -9,10 +9,11 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Timestamp, pause};
 use crate::event::Event;
 use crate::journal::{Author, Journal, JournalError};
 use crate::process;
@@ -20,6 +21,11 @@ use crate::process;
 mod filesystem;
 
 pub use filesystem::Filesystem;
+
+/// How long the lock of a process that is gone is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is tried again.
+const RETRY: Duration = Duration::from_millis(5);
 
 /// The state directory of one repository.
 #[derive(Clone, Debug)]
@@ -241,7 +247,8 @@ impl Store {
         Ok(run)
     }
 
-    /// Takes the driver's lock for `holder`, at once or not at all.
+    /// Takes the driver's lock for `holder`, at once or not at all. One whose holder is gone, or has not said who it is, is waited
+    /// for a moment: a child that a killed holder was about to begin has a copy of it until it is a program of its own.
     ///
     /// # Errors
     /// [`StoreError::Locked`] with whoever holds it.
@@ -250,10 +257,20 @@ impl Store {
         let path = self.root.join("lock");
         let file = private().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = file.map_err(io_error(&path, "open it"))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(read_holder(&mut file))),
-            Err(TryLockError::Error(source)) => return Err(io_error(&path, "lock it")(source)),
+        let mut waited = Duration::ZERO;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(source)) => return Err(io_error(&path, "lock it")(source)),
+            }
+            let other = read_holder(&mut file);
+            let gone = other.as_ref().is_none_or(|other| other.life(&holder.host) == Life::Dead);
+            if !gone || waited >= PATIENCE {
+                return Err(StoreError::Locked(other));
+            }
+            pause(RETRY);
+            waited += RETRY;
         }
         let mut lock = DriverLock { file, path };
         lock.tell(holder)?;
@@ -284,6 +301,7 @@ fn paths(id: &str, dir: &Path) -> RunPaths {
 
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut text = String::new();
+    file.rewind().ok()?;
     file.read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }

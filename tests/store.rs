@@ -25,7 +25,7 @@ fn begin(store: &Store, issue: &str) -> Result<RunPaths, StoreError> {
 
 fn holder(run: &str) -> Holder {
     let (host, user, since) = ("db1".into(), "ada".into(), "2025-11-23T03:57:00.000Z".into());
-    Holder { pid: 7, host, user, since, run: run.into(), started: 0 }
+    Holder { pid: std::process::id(), host, user, since, run: run.into(), started: 0 }
 }
 
 #[test]
@@ -81,8 +81,26 @@ fn the_lock_names_its_holder_and_goes_with_it() {
     let lock = store.lock(&holder("r1")).unwrap();
     let refused = store.lock(&holder("r2")).unwrap_err();
     assert!(matches!(&refused, StoreError::Locked(Some(by)) if *by == holder("r1")));
-    assert_eq!(refused.to_string(), "run r1 is driven by ada on db1 (process 7) since 2025-11-23T03:57:00.000Z");
+    let pid = std::process::id();
+    let expected = format!("run r1 is driven by ada on db1 (process {pid}) since 2025-11-23T03:57:00.000Z");
+    assert_eq!(refused.to_string(), expected);
     drop(lock);
     let _lock = store.lock(&holder("r2")).unwrap();
     assert!(matches!(store.lock(&holder("r3")), Err(StoreError::Locked(Some(by))) if by.run == "r2"));
+}
+
+#[test]
+fn the_lock_of_a_process_that_is_gone_is_waited_for_while_a_child_of_it_lets_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::under(dir.path());
+    let mut gone = std::process::Command::new("true").spawn().unwrap();
+    let dead = Holder { pid: gone.id(), ..holder("r1") };
+    gone.wait().unwrap();
+    let lock = store.lock(&dead).unwrap();
+    let (sender, taken) = std::sync::mpsc::channel();
+    let waiting = store.clone();
+    std::thread::spawn(move || sender.send(waiting.lock(&holder("r2")).is_ok()));
+    assert!(taken.recv_timeout(std::time::Duration::from_millis(100)).is_err(), "it is waited for");
+    drop(lock);
+    assert_eq!(taken.recv(), Ok(true));
 }

@@ -283,6 +283,9 @@ impl Stop {
     }
 }
 
+/// The reason of a command whose supervisor died: nobody knows how it ended, or whether it did.
+pub const LOST: &str = "lost";
+
 /// How an action failed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Failure {

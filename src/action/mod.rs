@@ -24,7 +24,9 @@ pub mod shell;
 
 use serde::{Deserialize, Serialize};
 
-pub use context::{Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, Place, Settings, Stop, World};
+pub use context::{
+    Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, LOST, Place, Settings, Stop, World,
+};
 
 use crate::clock::{LocalFuture, Timestamp};
 use crate::operator::Form;

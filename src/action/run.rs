@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::command::{Capture, Command};
 use super::output::{self, View};
-use super::{Asked, ByHand, Context, Disturbance, Done, Failure, Kind as _, Stop, captured};
+use super::{Asked, ByHand, Context, Disturbance, Done, Failure, Kind as _, LOST, Stop, captured};
 use crate::operator::{Answer, Form, Purpose, Show, Way};
 use crate::process::{self, End, Found, How, Job, Left, Loan, Progress, Running, Spec};
 use crate::vars::text_of;
@@ -178,10 +178,7 @@ async fn attend(running: &Running, ctx: &Context<'_>) -> Result<(), Stop> {
 
 fn lost(pgid: Option<i32>) -> Stop {
     let group = pgid.map(|pgid| format!("; its process group was {pgid}")).unwrap_or_default();
-    Stop::failed(
-        "lost",
-        format!("nobody knows how the command ended, or whether it did: its supervisor is dead{group}"),
-    )
+    Stop::failed(LOST, format!("nobody knows how the command ended, or whether it did: its supervisor is dead{group}"))
 }
 
 /// Runs a command of the way back where no file can be written: a full disk must not keep production broken.

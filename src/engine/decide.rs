@@ -10,7 +10,7 @@ use super::desk::StepDesk;
 use super::place::Origin;
 use super::steps::{Attempt, Entry};
 use super::trouble::Trouble;
-use crate::action::{Action, Asked, Context, Desk as _, Failure, Repetition, Stop, has_happened};
+use crate::action::{Action, Asked, Context, Desk as _, Failure, LOST, Repetition, Stop, has_happened};
 use crate::clock::brief;
 use crate::event::Event;
 use crate::operator::{Answer, Form, Outcome, Purpose, Show, Way};
@@ -162,7 +162,7 @@ impl Engine {
         );
         let desk = StepDesk::new(self, key, Vec::new()).with_output(process::beside(&self.files(key, attempt), ".log"));
         let asked = Asked { purpose: Purpose::Unknown, prompt, form: Form::Way(ways) };
-        let lost = || Failure { reason: "lost", message: "nobody knows how it ended".to_owned(), facts: Map::new() };
+        let lost = || Failure { reason: LOST, message: "nobody knows how it ended".to_owned(), facts: Map::new() };
         let answer = match desk.ask(asked).await {
             Err(Stop::Missing(_)) if back => return self.failed(key, lost()),
             answer => answer?,

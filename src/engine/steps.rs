@@ -9,7 +9,7 @@ use super::Engine;
 use super::desk::StepDesk;
 use super::place::Origin;
 use crate::action::confirm::OnNo;
-use crate::action::{Action, Asked, Context, Desk as _, Done, Failure, Place, Settings, Stop};
+use crate::action::{Action, Asked, Context, Desk as _, Done, Failure, LOST, Place, Settings, Stop};
 use crate::event::Event;
 use crate::operator::{Form, Outcome, Purpose, Show, Way};
 use crate::run::{PRODUCTION, Phase, Reach, Status};
@@ -145,6 +145,11 @@ impl Engine {
         let ctx = Context { values: &values, settings: &settings, place: &place, world: &self.world, desk: &desk };
         let done = match action.kind().perform(&ctx).await {
             Ok(done) => self.verified(done, step, &ctx).await,
+            // No end is made up: it has none, and what is to be done about that is found out as after an interruption.
+            Err(Stop::Failed(failure)) if failure.reason == LOST => {
+                self.show(Show::Warning(&failure.message));
+                return Ok(());
+            }
             stopped => stopped,
         };
         match done {
@@ -202,7 +207,7 @@ impl Engine {
     /// A timeout is tried again only where the runbook says so; what a person stopped never is.
     fn is_tried_again(&self, step: &Step, key: &str, failure: &Failure) -> bool {
         let tries = self.run(|run| run.step(key).tries);
-        let own = matches!(failure.reason, "stopped" | "lost" | "template" | "condition" | "no_answer" | "gate");
+        let own = matches!(failure.reason, "stopped" | LOST | "template" | "condition" | "no_answer" | "gate");
         if own || tries > step.retries {
             return false;
         }

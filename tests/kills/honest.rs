@@ -18,7 +18,7 @@ const LATE: &str = "make/late";
 /// said before.
 const FAILING: [&str; 2] = ["make/turns/x.1", "make/turns/x.2"];
 /// What the steps themselves ask.
-const OWN: &str = "make/colour: blue\nmake/sure: yes\nmake/turns/more: ['on', 'off']\n";
+const OWN: &str = "make/colour: blue\nmake/sure: yes\nmake/commit: yes\nmake/turns/more: ['on', 'off']\n";
 
 /// The file of answers for a driver that takes the run up now.
 pub(crate) fn answers(world: &World) -> String {

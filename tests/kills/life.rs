@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-use hotfix::run::Phase;
+use hotfix::run::{Next, Phase};
 
 use crate::honest;
 use crate::look::{PATIENCE, eventually, supervisor_of};
@@ -307,7 +307,8 @@ impl Life<'_> {
         if state.is_some_and(|state| !state.stopped()) {
             return;
         }
-        if self.world.holder() == Some(self.child.id()) && self.world.run_dir().is_some() {
+        let under_way = self.world.run_dir().is_some() && self.world.run().next() != Next::Over;
+        if self.world.holder() == Some(self.child.id()) && under_way {
             let second = self.world.hotfix(&["resume"]).output().unwrap();
             assert_eq!(second.status.code(), Some(8), "a second driver: {}", said(&second));
             let status = self.world.hotfix(&["status"]).output().unwrap();
