@@ -12,4 +12,5 @@ mod preflight;
 mod production;
 mod repository;
 mod secrets;
+mod versions;
 mod watching;
