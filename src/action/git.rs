@@ -34,7 +34,7 @@ pub enum Git {
         /// Where it starts.
         from: Template,
     },
-    /// Writes a version into the runbook's `version_files`.
+    /// Writes a version into the runbook's `version_files` and the lock files that belong to them.
     Bump(Template),
     /// Commits what is staged or changed.
     Commit(Commit),

@@ -27,7 +27,7 @@ pub struct Runbook {
     /// Environment variables whose values are never shown.
     #[serde(default)]
     pub secrets: Vec<String>,
-    /// Files that carry the version.
+    /// Files that carry the version; the lock files beside them go with them.
     #[serde(default)]
     pub version_files: Vec<Template>,
     /// People by role.

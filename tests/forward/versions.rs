@@ -155,13 +155,18 @@ fn members_of_a_workspace_share_the_lock_file_above_and_others_have_their_own() 
 fn a_lock_file_that_leaves_it_open_or_states_another_version_is_refused_before_anything_is_written() {
     let manifest = "[package]\nname = \"app\"\nversion = \"1.2.3\"\n";
     let entry = |version: &str, more: &str| format!("[[package]]\nname = \"app\"\nversion = \"{version}\"\n{more}\n");
-    let registry = entry("1.2.4", "source = \"registry+https://example.com\"");
+    let registry = |version: &str| entry(version, "source = \"registry+https://example.com\"");
     let package = "{\"version\": \"1.2.3\"}";
     let cases = [
         ("Cargo.lock", entry("1.2.2", ""), "`Cargo.lock` states version `1.2.2` at the package `app`, not `1.2.3`"),
         (
             "Cargo.lock",
-            entry("1.2.3", "") + &registry,
+            entry("1.2.3", "") + &registry("1.2.4"),
+            "`Cargo.lock` cannot be edited safely: it has another package `app`",
+        ),
+        (
+            "Cargo.lock",
+            entry("1.2.2", "") + &registry("1.2.3"),
             "`Cargo.lock` cannot be edited safely: it has another package `app`",
         ),
         ("Cargo.lock", "<<<<<<< HEAD\n".to_owned(), "`Cargo.lock` cannot be edited safely"),
