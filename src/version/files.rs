@@ -108,13 +108,22 @@ impl Planned {
     /// Writes the file, as a new one that takes its place whole. One that states the new version already is left alone, so that
     /// a repeated step changes nothing.
     ///
+    /// # Why
+    /// The new file has a name of its own while it is written. Whoever is killed then leaves it behind, and does away with it
+    /// when the step is repeated, so that no commit asks about it.
+    ///
     /// # Errors
     /// [`Error::Io`]; the file is then as it was.
     pub fn write(&self) -> Result<Edit, Error> {
         let failed = |source| Error::Io { path: self.real.clone(), source };
         let Some(edited) = &self.edited else { return Ok(Edit::Already) };
         let directory = self.real.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+        let name = format!(".{}.hotfix", self.real.file_name().unwrap_or_default().to_string_lossy());
+        match fs::remove_file(directory.join(&name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let mut file = tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(directory).map_err(failed)?;
         file.write_all(edited.as_bytes()).map_err(failed)?;
         let permissions = fs::metadata(&self.real).map_err(failed)?.permissions();
         file.as_file().set_permissions(permissions).map_err(failed)?;

@@ -192,13 +192,16 @@ fn a_lock_file_that_leaves_it_open_or_states_another_version_is_refused_before_a
 fn a_bump_that_was_cut_between_two_files_is_completed() {
     let lock = "{\n  \"version\": \"1.2.3\",\n  \"packages\": {\"\": {\"version\": \"1.2.3\"}, \"node_modules/x\": {\"version\": \"1.2.3\"}}\n}\n";
     let files = [("VERSION", "v1.2.3\r\n"), ("package.json", "{\"version\": \"1.2.3\"}"), ("package-lock.json", lock)];
-    let cut = "{id: cut, run: 'echo v1.2.4 > VERSION; echo {\\\"version\\\":\\\"1.2.4\\\"} > package.json'}";
+    let cut = "{id: cut, run: 'echo v1.2.4 > VERSION; echo {\\\"version\\\":\\\"1.2.4\\\"} > package.json; \
+               echo half > .package-lock.json.hotfix'}";
     let setup = steps(&[cut, BUMP]).top("version_files: [VERSION, VERSION, package.json]");
     let project = files.iter().fold(setup, |setup, (name, text)| setup.file(name, text)).open();
     let said = ["VERSION: 1.2.4 already", "package.json: 1.2.4 already", "package-lock.json: 1.2.4\n"];
     project.start("").exits(0).says(&said);
     assert_eq!(recorded(&project, "s/bump"), json!({"files": ["VERSION", "package.json", "package-lock.json"]}));
     assert_eq!(text(&project, "package-lock.json"), lock.replacen("1.2.3", "1.2.4", 2));
+    let status = project.git("work", "status --porcelain");
+    assert!(!status.contains("??"), "what a process left that was killed while it wrote is gone: {status}");
 }
 
 /// What npm does in `dir`, without asking anybody.
