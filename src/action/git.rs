@@ -34,7 +34,7 @@ pub enum Git {
         /// Where it starts.
         from: Template,
     },
-    /// Writes a version into the runbook's `version_files`.
+    /// Writes a version into the runbook's `version_files` and the lock files that belong to them.
     Bump(Template),
     /// Commits what is staged or changed.
     Commit(Commit),
@@ -253,23 +253,26 @@ fn kind_of(repository: &Repository, name: &str) -> Result<git::Kind, git::Error>
 }
 
 fn bump(ctx: &Context<'_>, version: &str) -> Result<Done, Stop> {
-    let (mut changed, mut absent) = (Vec::new(), Vec::new());
+    let work_tree = ctx.world.repository.work_tree();
+    let (mut names, mut absent) = (Vec::new(), Vec::new());
     for file in &ctx.world.version_files {
         let name = render(file, ctx.values)?;
-        let path = ctx.world.repository.work_tree().join(&name);
-        if !path.exists() {
+        if work_tree.join(&name).exists() {
+            names.push(name);
+        } else {
             ctx.desk.show(Show::Warning(&format!("{name} is not there; no version was set in it")));
             absent.push(name);
-            continue;
         }
-        let set = files::set(&path, &ctx.values.text("previous_version"), version);
-        match set.map_err(|error| Stop::failed("version", error.to_string()))? {
-            files::Edit::Changed => ctx.desk.show(Show::Info(&format!("{name}: {version}"))),
-            files::Edit::Already => ctx.desk.show(Show::Info(&format!("{name}: {version} already"))),
-        }
-        changed.push(name);
     }
-    let mut done = Done::with("files", changed);
+    let failed = |error: files::Error| Stop::failed("version", error.to_string());
+    let planned = files::plan(work_tree, &names, &ctx.values.text("previous_version"), version).map_err(failed)?;
+    for file in &planned {
+        match file.write().map_err(failed)? {
+            files::Edit::Changed => ctx.desk.show(Show::Info(&format!("{}: {version}", file.name))),
+            files::Edit::Already => ctx.desk.show(Show::Info(&format!("{}: {version} already", file.name))),
+        }
+    }
+    let mut done = Done::with("files", planned.into_iter().map(|file| file.name).collect::<Vec<_>>());
     if !absent.is_empty() {
         done.result.insert("absent".to_owned(), absent.into());
     }

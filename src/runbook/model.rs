@@ -31,7 +31,7 @@ pub struct Runbook {
     /// How much of the output of each command is kept: `64MiB`, `500kB`, or bytes; 1 GiB where it is not given.
     #[serde(default)]
     pub output_limit: Limit,
-    /// Files that carry the version.
+    /// Files that carry the version; the lock files beside them go with them.
     #[serde(default)]
     pub version_files: Vec<Template>,
     /// People by role.

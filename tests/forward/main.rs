@@ -13,4 +13,5 @@ mod preflight;
 mod production;
 mod repository;
 mod secrets;
+mod versions;
 mod watching;

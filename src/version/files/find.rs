@@ -1,26 +1,42 @@
 //! Where a file of a known name states its version.
+//!
+//! # Why
+//! Each format is read whole by a parser of its own that tells where a value stands in the text: `toml_edit` (a document that
+//! is never changed keeps its spans), `serde_json` (a raw value is a part of the text), `serde-saphyr` (spans) and `roxmltree`
+//! (ranges). None of them is asked to write. `roxmltree` was taken over `quick-xml` because it holds a text to the rules of XML
+//! as a whole, its one root and its pairs of tags. The one line of VERSION and Java's properties are read here: no crate for the
+//! latter tells where a value stands.
 
 use std::ops::Range;
 
-/// Where versions belong in the file `name`, in words, and every place in `text` that has one; `None` for an unknown name.
-pub(super) fn places(name: &str, text: &str) -> Option<(&'static str, Vec<Range<usize>>)> {
+use roxmltree::ParsingOptions;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_saphyr::Spanned;
+use toml_edit::{Document, TableLike};
+
+/// Where versions belong in a file, in words, and every place that has one.
+pub(super) type Places = (&'static str, Vec<Range<usize>>);
+
+/// Where the file `name` has versions in its `text`; `None` for an unknown name.
+///
+/// # Errors
+/// What is wrong with the text, in words, where it is not of its format.
+pub(super) fn places(name: &str, text: &str) -> Option<Result<Places, String>> {
     Some(match name {
-        "VERSION" => ("its only line", whole(text)),
-        "package.json" => ("the top-level key \"version\"", json(text)),
-        "Cargo.toml" => ("`version` in [package]", toml(text, &["package", "workspace.package"])),
-        "pyproject.toml" => ("`version` in [project]", toml(text, &["project", "tool.poetry"])),
-        "Chart.yaml" => ("the top-level key `version`", lines(text, ':', Quotes::Removed)),
-        "gradle.properties" => ("the key `version`", lines(text, '=', Quotes::Kept)),
-        "pom.xml" => ("<project><version>", xml(text)),
+        "VERSION" => Ok(("its only line", whole(text))),
+        "package.json" => json(text).map(|found| ("the top-level key \"version\"", found)),
+        "Cargo.toml" => {
+            toml(text, &[&["package"], &["workspace", "package"]]).map(|found| ("`version` in [package]", found))
+        }
+        "pyproject.toml" => {
+            toml(text, &[&["project"], &["tool", "poetry"]]).map(|found| ("`version` in [project]", found))
+        }
+        "Chart.yaml" => yaml(text).map(|found| ("the top-level key `version`", found)),
+        "gradle.properties" => Ok(("the key `version`", properties(text))),
+        "pom.xml" => xml(text).map(|found| ("<project><version>", found)),
         _ => return None,
     })
-}
-
-/// Whether quotes around a value belong to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Quotes {
-    Kept,
-    Removed,
 }
 
 /// The part of `text` at `range` without the white space around it; nothing where nothing is left.
@@ -29,6 +45,21 @@ fn trimmed(text: &str, range: Range<usize>) -> Option<Range<usize>> {
     let start = range.start + (part.len() - part.trim_start().len());
     let end = start + part.trim().len();
     (start < end).then_some(start..end)
+}
+
+/// The part of `text` at `range` without the quotes around it, of which TOML has more than others; nothing where nothing is left.
+pub(super) fn unquoted(text: &str, range: Range<usize>) -> Option<Range<usize>> {
+    let part = text.get(range.clone())?;
+    let quotes = ["\"\"\"", "'''", "\"", "'"];
+    let quote = quotes.into_iter().find(|quote| part.len() >= 2 * quote.len() && part.starts_with(quote))?;
+    (part.ends_with(quote) && part.len() > 2 * quote.len()).then(|| range.start + quote.len()..range.end - quote.len())
+}
+
+/// Where `part`, which was borrowed from `text`, stands in it; nothing where it was not.
+fn within(text: &str, part: &str) -> Option<Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
+    let range = start..start + part.len();
+    (text.get(range.clone()) == Some(part)).then_some(range)
 }
 
 /// Each line with the place where it starts, past a byte order mark.
@@ -48,133 +79,134 @@ fn whole(text: &str) -> Vec<Range<usize>> {
     found.map(|r| if text[r.clone()].starts_with('v') { r.start + 1..r.end } else { r }).collect()
 }
 
-/// The values of `version` at the start of a line, after `sign`.
-fn lines(text: &str, sign: char, quotes: Quotes) -> Vec<Range<usize>> {
+/// The values of the key `version` among Java's properties: after `=`, `:` or a space, in a line that continues no other.
+fn properties(text: &str) -> Vec<Range<usize>> {
+    let blank = [' ', '\t', '\u{c}'];
     let mut found = Vec::new();
+    let mut continued = false;
     for (start, line) in numbered(text) {
-        let Some(value) = line.strip_prefix("version").map(str::trim_start).and_then(|rest| rest.strip_prefix(sign))
-        else {
-            continue;
-        };
-        let from = start + line.len() - value.len();
-        found.extend(match quotes {
-            Quotes::Kept => trimmed(text, from..start + line.len()),
-            Quotes::Removed => unquoted(text, from, value),
-        });
-    }
-    found
-}
-
-/// The value at the start of `value`, which stands at `from`: without its quotes, or up to a comment.
-fn unquoted(text: &str, from: usize, value: &str) -> Option<Range<usize>> {
-    let body = value.trim_start();
-    let start = from + value.len() - body.len();
-    match body.chars().next()? {
-        quote @ ('"' | '\'') => {
-            let length = body[1..].find(quote)?;
-            (length > 0 && !body.starts_with("\"\"\"")).then_some(start + 1..start + 1 + length)
-        }
-        _ => trimmed(text, start..start + body.find(" #").unwrap_or(body.len())),
-    }
-}
-
-/// The strings at `version` in the tables `tables`. Text inside multi-line strings is passed over.
-fn toml(text: &str, tables: &[&str]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut inside = false;
-    let mut string: Option<&str> = None;
-    for (start, line) in numbered(text) {
-        if let Some(mark) = string {
-            if line.contains(mark) {
-                string = None;
-            }
-            continue;
-        }
-        string = ["\"\"\"", "'''"].into_iter().find(|mark| line.matches(mark).count() % 2 == 1);
-        let bare = line.trim();
-        if let Some(header) = bare.strip_prefix('[') {
-            let header = header.split(']').next().unwrap_or_default().trim();
-            inside = tables.contains(&header);
-        } else if inside
-            && let Some(rest) = bare.strip_prefix("version")
-            && let Some(value) = rest.trim_start().strip_prefix('=')
-            && value.trim_start().starts_with(['"', '\''])
+        let end = start + line.len();
+        let key = line.trim_start_matches(blank);
+        let comment = !continued && key.starts_with(['#', '!']);
+        if !continued
+            && let Some(rest) = key.strip_prefix("version")
+            && let value = rest.trim_start_matches(blank)
+            && let value = value.strip_prefix(['=', ':']).unwrap_or(value)
+            && value.len() < rest.len()
         {
-            let from = start + line.trim_end().len() - value.len();
-            found.extend(unquoted(text, from, value));
+            found.extend(trimmed(text, end - value.len()..end));
         }
+        let bare = line.trim_end_matches(['\r', '\n']);
+        continued = !comment && (bare.len() - bare.trim_end_matches('\\').len()) % 2 == 1;
     }
     found
 }
 
-/// The strings at the key `version` of the outermost object.
-fn json(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let (mut depth, mut at) = (0_usize, 0);
-    let mut key: Option<Range<usize>> = None;
-    let mut value_next = false;
-    while let Some(&byte) = text.as_bytes().get(at) {
-        match byte {
-            b'"' => {
-                let end = json_string_end(text, at + 1);
-                let string = at + 1..end;
-                if value_next && depth == 1 && key.as_ref().is_some_and(|key| &text[key.clone()] == "version") {
-                    found.push(string);
-                } else if !value_next {
-                    key = Some(string);
-                }
-                at = end;
-            }
-            b'{' | b'[' => {
-                depth += 1;
-                value_next = byte == b'[';
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b':' => value_next = true,
-            b',' => value_next = false,
-            _ => {}
-        }
-        at += 1;
-    }
-    found
+/// The strings at `version` in the tables `tables`, each named by its path.
+fn toml(text: &str, tables: &[&[&str]]) -> Result<Vec<Range<usize>>, String> {
+    let document = document(text)?;
+    let found = tables.iter().filter_map(|path| {
+        let table = path.iter().try_fold(document.as_item(), |item, key| item.as_table_like()?.get(key))?;
+        string(text, table.as_table_like()?, "version")
+    });
+    Ok(found.collect())
 }
 
-/// Where the string that starts at `at` ends: at its closing quote, or at the end of the text.
-fn json_string_end(text: &str, mut at: usize) -> usize {
-    let bytes = text.as_bytes();
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
+/// Reads TOML.
+///
+/// # Errors
+/// What is wrong with it and in which line.
+pub(super) fn document(text: &str) -> Result<Document<&str>, String> {
+    Document::parse(text).map_err(|error| {
+        let before = error.span().and_then(|at| text.get(..at.start)).unwrap_or_default();
+        format!("{} at line {}", error.message().replace('\n', ", "), before.matches('\n').count() + 1)
+    })
+}
+
+/// Where the string at `key` of a table stands in `text`, without its quotes.
+pub(super) fn string(text: &str, table: &dyn TableLike, key: &str) -> Option<Range<usize>> {
+    let item = table.get(key).filter(|item| item.is_str())?;
+    unquoted(text, item.span()?)
+}
+
+/// What states a version in JSON.
+#[derive(Deserialize)]
+struct Stated<'a> {
+    #[serde(borrow)]
+    version: Option<&'a RawValue>,
+}
+
+/// The same in the lock file of npm, of which each package is another.
+#[derive(Deserialize)]
+struct PackageLock<'a> {
+    #[serde(borrow)]
+    version: Option<&'a RawValue>,
+    /// By their directories, from that of the lock file; not there before the second version of the format.
+    #[serde(borrow, default)]
+    packages: std::collections::BTreeMap<String, Stated<'a>>,
+}
+
+/// The string at the key `version` of the outermost object.
+fn json(text: &str) -> Result<Vec<Range<usize>>, String> {
+    let stated: Stated<'_> = read(text)?;
+    Ok(raw(text, stated.version).into_iter().collect())
+}
+
+/// Where a lock file of npm states the version of the package in `directory`, and where that is, in words.
+///
+/// # Errors
+/// What is wrong with the text, in words.
+pub(super) fn package_lock(text: &str, directory: &str) -> Result<Vec<(String, Range<usize>)>, String> {
+    let lock: PackageLock<'_> = read(text)?;
+    let own = directory.is_empty().then(|| raw(text, lock.version)).flatten();
+    let entry = lock.packages.get(directory).and_then(|stated| raw(text, stated.version));
+    let own = own.map(|at| ("the top-level key \"version\"".to_owned(), at));
+    Ok(own.into_iter().chain(entry.map(|at| (format!("packages[\"{directory}\"]"), at))).collect())
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, String> {
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| error.to_string())
+}
+
+/// Where a value of JSON stands in `text`, if it is a string, without its quotes.
+fn raw(text: &str, value: Option<&RawValue>) -> Option<Range<usize>> {
+    unquoted(text, within(text, value?.get())?)
+}
+
+/// What states a version in YAML.
+#[derive(Deserialize)]
+struct Chart {
+    version: Option<Spanned<String>>,
+}
+
+/// The scalar at the key `version` of the outermost mapping.
+fn yaml(text: &str) -> Result<Vec<Range<usize>>, String> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    let chart: Chart = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        let said = error.to_string();
+        said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    })?;
+    let found = chart.version.and_then(|version| {
+        let span = version.referenced.span();
+        let start = usize::try_from(span.byte_offset()?).ok()?;
+        let range = start..start + usize::try_from(span.byte_len()?).ok()?;
+        text.get(range.clone())?;
+        unquoted(text, range.clone()).or_else(|| trimmed(text, range))
+    });
+    Ok(found.into_iter().collect())
 }
 
 /// The texts of `<version>` directly inside the outermost `<project>`.
-fn xml(text: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut path: Vec<&str> = Vec::new();
-    let mut at = 0;
-    while let Some(open) = text[at..].find('<').map(|offset| at + offset) {
-        let rest = &text[open..];
-        let skipped = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>"), ("<!", ">")]
-            .into_iter()
-            .find(|(start, _)| rest.starts_with(start));
-        let end = skipped.map_or(">", |(_, end)| end);
-        let Some(close) = rest.find(end).map(|offset| open + offset + end.len()) else { return found };
-        let tag = &text[open + 1..close - 1];
-        if skipped.is_some() {
-        } else if tag.starts_with('/') {
-            if path == ["project", "version"] {
-                found.extend(trimmed(text, at..open));
-            }
-            path.pop();
-        } else if !tag.ends_with('/') {
-            path.push(tag.split_whitespace().next().unwrap_or_default());
-        }
-        at = close;
-    }
-    found
+fn xml(text: &str) -> Result<Vec<Range<usize>>, String> {
+    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
+    let document = roxmltree::Document::parse_with_options(text, options).map_err(|error| error.to_string())?;
+    let project = document.root_element();
+    let named = |node: &roxmltree::Node<'_, '_>, name| node.tag_name().name() == name;
+    let versions = project.children().filter(|node| named(&project, "project") && named(node, "version"));
+    let texts = versions.flat_map(|version| {
+        // The text of an entity stands where the entity was declared.
+        let inside = move |at: &Range<usize>| version.range().start < at.start && at.end < version.range().end;
+        version.children().filter(roxmltree::Node::is_text).map(|node| node.range()).filter(inside)
+    });
+    Ok(texts.filter_map(|at| trimmed(text, at)).collect())
 }
