@@ -100,6 +100,16 @@ pub enum Error {
         /// Where it is.
         at: String,
     },
+    /// Tags are at other commits on the remote than here.
+    #[error(
+        "these tags are not what they are on `{remote}`: {tags}\nsee which are right; `git tag -d TAG` forgets one here, then try again"
+    )]
+    OtherTags {
+        /// The remote.
+        remote: String,
+        /// Their names, with spaces between.
+        tags: String,
+    },
     /// A commit would be empty.
     #[error("none of the chosen files has changed: {0}; edit them, then try again")]
     NothingToCommit(String),

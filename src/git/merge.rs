@@ -7,10 +7,12 @@
 //!
 //! # Where it differs from `git merge`
 //! - `merge.ff` and `branch.NAME.mergeOptions` are not looked at: it is always a commit with both parents, by the strategy `ort`.
-//! - The attributes are those of the branch that is merged into, as they would be were it checked out.
+//! - The attributes are those of the branch that is merged into, as they would be were it checked out. With `merge.renormalize`
+//!   git takes them partly from the merge itself, so that one is made by `git merge`, in a work tree of its own.
 //! - A conflict that `rerere` has seen solved is solved so at once, and this is told. `git merge` stops there.
 //! - A submodule that both sides moved is looked up in the work tree of this checkout.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -111,40 +113,48 @@ impl Repository {
     }
 
     fn merged(&self, branch: &str, theirs: &str, into: &str, ours: &str) -> Result<Merged, Error> {
+        let conflict = |files: BTreeSet<String>| {
+            let [branch, into] = [branch, into].map(str::to_owned);
+            Error::Conflict { branch, into, files: files.into_iter().collect() }
+        };
+        if self.is_set("merge.renormalize")? {
+            return self.merged_in_scratch(ours, theirs)?.map_err(conflict);
+        }
         let source = format!("--attr-source={ours}");
         let args = [&source, "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
         let said = self.program.git(&args)?;
-        let mut parts = said.stdout.split('\0').filter(|part| !part.is_empty()).map(str::to_owned);
+        let mut parts = said.stdout.split('\0').filter(|part| !part.is_empty());
         match (said.code, parts.next()) {
             (0, Some(tree)) => Ok(Merged { tree: tree.trim_end().to_owned(), outcome: Outcome::Done }),
             (1, Some(_)) => {
-                if let Some(tree) = self.replayed(ours, theirs)? {
-                    return Ok(Merged { tree, outcome: Outcome::Replayed });
+                if self.common_dir().join("rr-cache").is_dir()
+                    && self.program.git(&["config", "--type=bool", "--get", "rerere.enabled"])?.stdout.trim() != "false"
+                    && let Ok(merged) = self.merged_in_scratch(ours, theirs)?
+                {
+                    return Ok(merged);
                 }
-                let [branch, into] = [branch, into].map(str::to_owned);
-                Err(Error::Conflict { branch, into, files: parts.collect() })
+                Err(conflict(parts.map(|file| plain(file, [ours, theirs])).collect()))
             }
             _ => Err(self.program.refused(&args, &said)),
         }
     }
 
-    /// The tree of a merge all of whose conflicts were solved before, as `rerere` has it.
-    fn replayed(&self, ours: &str, theirs: &str) -> Result<Option<String>, Error> {
-        let set = self.program.git(&["config", "--type=bool", "--get", "rerere.enabled"])?.stdout;
-        if set.trim_end() == "false" || !self.common_dir().join("rr-cache").is_dir() {
-            return Ok(None);
-        }
+    /// The merge as `git merge` makes it in a work tree of its own, with what `rerere` knows; or the files that conflict.
+    fn merged_in_scratch(&self, ours: &str, theirs: &str) -> Result<Result<Merged, BTreeSet<String>>, Error> {
         self.in_scratch(ours, |scratch| {
-            let args = ["-c", "rerere.enabled=true", "merge", "--quiet", "--no-commit", "--no-ff", "--strategy=ort"];
-            // Its code says that there were conflicts. What counts is whether any is left.
-            scratch.git(
-                &[&args[..], &["--rerere-autoupdate", "--no-verify-signatures", "--no-autostash", theirs]].concat(),
-            )?;
-            let merging = scratch.git(&["rev-parse", "--verify", "--quiet", "MERGE_HEAD"])?.code == 0;
-            if !merging || !scratch.text(&["ls-files", "--unmerged"])?.is_empty() {
-                return Ok(None);
+            let args = ["merge", "--quiet", "--no-commit", "--no-ff", "--strategy=ort", "--rerere-autoupdate"];
+            let args = [&args[..], &["--no-verify-signatures", "--no-autostash", theirs]].concat();
+            let said = scratch.git(&args)?;
+            if scratch.git(&["rev-parse", "--verify", "--quiet", "MERGE_HEAD"])?.code != 0 {
+                return Err(scratch.refused(&args, &said));
             }
-            Ok(Some(scratch.text(&["write-tree"])?.trim_end().to_owned()))
+            let unmerged = scratch.text(&["diff", "--name-only", "--diff-filter=U", "-z"])?;
+            if !unmerged.is_empty() {
+                let files = unmerged.split('\0').filter(|file| !file.is_empty());
+                return Ok(Err(files.map(|file| plain(file, ["HEAD", theirs])).collect()));
+            }
+            let outcome = if said.code == 0 { Outcome::Done } else { Outcome::Replayed };
+            Ok(Ok(Merged { tree: scratch.text(&["write-tree"])?.trim_end().to_owned(), outcome }))
         })
     }
 
@@ -184,6 +194,12 @@ impl Repository {
         fs::remove_file(&path).map_err(failed)?;
         made
     }
+}
+
+/// The name of a file that conflicts. One that is in the way of a directory was set aside under a name that ends with its side.
+fn plain(file: &str, sides: [&str; 2]) -> String {
+    let aside = |side: &str| file.strip_suffix(side).and_then(|file| file.strip_suffix('~'));
+    sides.into_iter().find_map(aside).unwrap_or(file).to_owned()
 }
 
 /// Whether a branch moved with a work tree.

@@ -15,7 +15,7 @@
 //! | what | here | why |
 //! |---|---|---|
 //! | hooks of commit, push and merge, `core.hooksPath` | run; one that refuses is shown with what it says | [`Error::Hook`]; of a merge see `merge.rs` |
-//! | `commit.gpgSign`, `tag.gpgSign`, `tag.forceSignAnnotated`; OpenPGP, ssh, x509 | signed | by `git`, which may ask for a passphrase |
+//! | `commit.gpgSign`, `tag.gpgSign`, `tag.forceSignAnnotated`; `openpgp`, `ssh`, `x509` | signed | by `git`, which may ask for a passphrase |
 //! | `merge.verifySignatures` | the branch's last commit is looked at | main moving to where the remote has it is not |
 //! | identity, `user.useConfigOnly` | must be configured, for author and committer | git's guess would be in a release for ever |
 //! | `insteadOf`, `pushInsteadOf`, `pushurl` | honoured | with several `pushurl`, each is all or nothing by itself |

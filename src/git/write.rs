@@ -21,10 +21,22 @@ impl Repository {
     /// Brings the branches and tags of a remote here.
     ///
     /// # Errors
-    /// Where the remote does not answer, or has another commit at a tag that exists here.
+    /// Where the remote does not answer; [`Error::OtherTags`] where tags of these names are elsewhere here.
     pub fn fetch(&self, remote: &str) -> Result<(), Error> {
         check_name(remote)?;
-        self.program.text(&["fetch", "--quiet", "--tags", "--", remote]).map(drop)
+        // A quiet one would not say which tags.
+        let args = ["fetch", "--tags", "--", remote];
+        let said = self.program.git(&args)?;
+        let clobbered = |line: &str| {
+            let line = line.trim_end().strip_suffix("(would clobber existing tag)")?;
+            line.rsplit_once("-> ").map(|(_, tag)| tag.trim_end().to_owned())
+        };
+        let tags: Vec<String> = said.stderr.lines().filter_map(clobbered).collect();
+        match said.code {
+            0 => Ok(()),
+            _ if !tags.is_empty() => Err(Error::OtherTags { remote: remote.to_owned(), tags: tags.join(" ") }),
+            _ => Err(self.program.refused(&args, &said)),
+        }
     }
 
     /// Makes the branch `name` at `from`, a tag or else a branch, and switches to it; submodules that are there follow. One that

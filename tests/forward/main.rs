@@ -8,6 +8,7 @@ mod disk;
 mod exits;
 mod fields;
 mod fixture;
+mod kinds;
 mod preflight;
 mod production;
 mod repository;

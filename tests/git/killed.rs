@@ -222,6 +222,22 @@ fn a_lock_that_was_left_is_found_before_a_run_starts() {
 }
 
 #[test]
+fn a_lock_is_told_with_every_git_that_may_hold_it() {
+    let mut sandbox = Sandbox::new();
+    let path = format!("{}:{}", sandbox.path("wrapped").display(), std::env::var("PATH").unwrap());
+    sandbox.set("PATH", &path);
+    let told = |running: &str| {
+        sandbox.put("wrapped/ps", &format!("#!/bin/sh\nprintf '{running}'\n"));
+        sandbox.put("work/.git/refs/tags/v2.lock", "");
+        sandbox.open().tag("v2", "HEAD", "two").unwrap_err().to_string()
+    };
+    let quiet = told("  1 /sbin/init\\n  7 gitlab-runner\\n  8 /usr/bin/git fsmonitor--daemon run\\n");
+    assert!(quiet.contains("no git is running now") && quiet.contains("v2.lock`, then try again"), "{quiet}");
+    let busy = told("  9 /usr/bin/git gc --auto\\n");
+    assert!(busy.contains("one that is running:\n  9 /usr/bin/git gc --auto\nwait for it"), "{busy}");
+}
+
+#[test]
 fn every_lock_is_told_with_its_file() {
     let sandbox = Sandbox::new();
     let repository = sandbox.open();

@@ -208,4 +208,9 @@ fn a_moved_tag_elsewhere_does_not_stand_in_the_way_of_a_merge() {
     sandbox.git("work", "commit -q --allow-empty -m fix");
     sandbox.open().merge("hotfix/1", "main", Some("origin"), "merge").unwrap();
     sandbox.open().delete_branch("hotfix/1", "main", Some("origin")).unwrap();
+    // Where all tags are fetched, it is named, and so is what helps.
+    let error = sandbox.open().fetch("origin").unwrap_err();
+    assert!(matches!(&error, Error::OtherTags { tags, .. } if tags == "nightly"), "{error}");
+    sandbox.git("work", "tag -d nightly");
+    sandbox.open().fetch("origin").unwrap();
 }
