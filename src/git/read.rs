@@ -248,18 +248,27 @@ impl Repository {
         Ok(self.program.git(&["merge-base", "--is-ancestor", "--end-of-options", old, new])?.code == 0)
     }
 
-    /// The SHA-256 of the bytes of `path` in the tree of `commit`, in hexadecimal; `None` where it has no such file.
+    /// The SHA-256 of the bytes of `path` as `commit` has it, in hexadecimal; `None` where it has no such file. They are the bytes
+    /// that a checkout writes, with the line ends and the filters that are set here.
     ///
     /// # Errors
     /// Where the commit is not here.
     pub fn file_sha256(&self, commit: &str, path: &str) -> Result<Option<String>, Error> {
         let path = path.trim_start_matches("./");
-        let Some(reader) = &self.reader else {
-            return Ok(self.program.bytes(&["cat-file", "blob", &format!("{commit}:{path}")])?.as_deref().map(hex));
-        };
-        let tree = reader.find_commit(git2::Oid::from_str(commit)?)?.tree()?;
-        let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
-        Ok(entry.to_object(reader)?.as_blob().map(|blob| hex(blob.content())))
+        if let Some(reader) = &self.reader {
+            let tree = reader.find_commit(git2::Oid::from_str(commit)?)?.tree()?;
+            let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
+            let object = entry.to_object(reader)?;
+            let Some(blob) = object.as_blob() else { return Ok(None) };
+            // The file in the work tree is most often the same, byte for byte; that takes no process.
+            if std::fs::read(self.work_tree.join(path)).is_ok_and(|here| here == blob.content()) {
+                return Ok(Some(hex(blob.content())));
+            }
+        } else if !self.has_file(commit, path)? {
+            return Ok(None);
+        }
+        let bytes = self.program.bytes(&["cat-file", "--filters", &format!("{commit}:{path}")])?;
+        Ok(bytes.as_deref().map(hex))
     }
 
     /// Whether the tree of `commit` has the file `path`.
@@ -267,9 +276,13 @@ impl Repository {
     /// # Errors
     /// Where the commit is not here.
     pub fn has_file(&self, commit: &str, path: &str) -> Result<bool, Error> {
-        let Some(reader) = &self.reader else { return Ok(self.file_sha256(commit, path)?.is_some()) };
+        let path = path.trim_start_matches("./");
+        let Some(reader) = &self.reader else {
+            let said = self.program.git(&["cat-file", "-t", &format!("{commit}:{path}")])?;
+            return Ok(said.code == 0 && said.stdout.trim_end() == "blob");
+        };
         let tree = reader.find_commit(git2::Oid::from_str(commit)?)?.tree()?;
-        let entry = tree.get_path(Path::new(path.trim_start_matches("./")));
+        let entry = tree.get_path(Path::new(path));
         Ok(entry.is_ok_and(|entry| entry.kind() == Some(git2::ObjectType::Blob)))
     }
 

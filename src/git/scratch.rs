@@ -25,7 +25,7 @@ impl Repository {
             // One whose making was interrupted is nothing that git knows.
             fs::remove_dir_all(&path).map_err(|source| Error::File { file: text.to_string(), source })?;
         }
-        self.program.text(&["worktree", "add", "--quiet", "--force", "--detach", "--", &text, commit])?;
+        self.program.text(&["worktree", "add", "--quiet", "--force", "--force", "--detach", "--", &text, commit])?;
         let done = work(&self.program.at(&path));
         let removed = remove();
         let done = done?;

@@ -249,7 +249,7 @@ impl Repository {
             }
         }
         let path = path.to_string_lossy();
-        self.program.text(&["worktree", "add", "--quiet", "--detach", "--", &path, &commit])?;
+        self.program.text(&["worktree", "add", "--quiet", "--force", "--force", "--detach", "--", &path, &commit])?;
         Ok(Outcome::Done)
     }
 

@@ -60,6 +60,13 @@ fn a_hook_sees_no_setting_that_its_own_git_would_not_have() {
     sandbox.write("file", "two\n");
     sandbox.open().commit("two", &["file".to_owned()]).unwrap();
     assert_eq!(sandbox.text("ran"), "file\n");
+    // Only what git says is in English.
+    let mut sandbox = Sandbox::new();
+    sandbox.set("LC_ALL", "C.UTF-8");
+    sandbox.put("work/.git/hooks/pre-commit", "#!/bin/sh\necho \"$LC_ALL,$LC_CTYPE\" > \"$T/ran\"\n");
+    sandbox.write("file", "two\n");
+    sandbox.open().commit("two", &["file".to_owned()]).unwrap();
+    assert_eq!(sandbox.text("ran"), ",C.UTF-8\n");
 }
 
 #[test]

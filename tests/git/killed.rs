@@ -23,6 +23,9 @@ const OPERATIONS: [(&str, Operation); 6] = [
     ("delete", |it| it.delete_branch("hotfix/1", "main", Some("origin"))),
 ];
 
+/// The same merge where its files are looked at by a hook, in a work tree of their own.
+const WATCHED: &str = "watched merge";
+
 /// A sandbox where all is done up to the operation `name`; main has gone on since the tag.
 fn ready_for(name: &str) -> (Sandbox, Operation) {
     let sandbox = Sandbox::with(&[], |it| {
@@ -37,7 +40,10 @@ fn ready_for(name: &str) -> (Sandbox, Operation) {
     sandbox.git("work", "commit -q -m main");
     sandbox.git("work", "push -q origin main");
     for (done, operation) in OPERATIONS {
-        if done == name {
+        if done == "merge" && name == WATCHED {
+            sandbox.put("work/.git/hooks/pre-merge-commit", "#!/bin/sh\ngrep -q two file\n");
+        }
+        if name.ends_with(done) {
             return (sandbox, operation);
         }
         operation(&sandbox.open()).unwrap();
@@ -192,6 +198,11 @@ fn merge() {
 }
 
 #[test]
+fn merge_in_a_work_tree_of_its_own() {
+    between(WATCHED, 12);
+}
+
+#[test]
 fn delete_branch() {
     between("delete", 6);
 }
@@ -254,6 +265,10 @@ fn every_lock_is_told_with_its_file() {
     sandbox.write("file", "two\n");
     told(repository.commit("two", &["file".to_owned()]), ".git/index.lock");
     repository.commit("two", &["file".to_owned()]).unwrap();
+    if let Some(sandbox) = Sandbox::reftable() {
+        sandbox.put("work/.git/reftable/tables.list.lock", "");
+        told(sandbox.open().tag("v2", "HEAD", "two"), ".git/reftable/tables.list.lock");
+    }
     sandbox.git("work", "branch other");
     sandbox.put("work/.git/packed-refs.lock", "");
     told(repository.delete_branch("other", "main", None), ".git/packed-refs.lock");

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use hotfix::git::Error;
+use hotfix::git::{Error, Kind, Outcome};
 
-use super::sandbox::{Sandbox, skipped};
+use super::sandbox::Sandbox;
 
 #[test]
 fn sha256() {
@@ -15,25 +15,40 @@ fn sha256() {
 
 #[test]
 fn reftable() {
-    // git 2.45 is the first to know it.
-    let probe = Sandbox::empty();
-    if !probe.run("git", ".", &["init", "-q", "--ref-format=reftable", "probe"]).status.success() {
-        skipped("reftable, which this git does not know");
-        return;
+    if let Some(sandbox) = Sandbox::reftable() {
+        sandbox.fix();
     }
-    Sandbox::with(&["--ref-format=reftable"], |_| {}).fix();
+}
+
+/// The SHA-256 of a file as another program tells it.
+fn told(sandbox: &Sandbox, name: &str) -> Option<String> {
+    let told = sandbox.run("sha256sum", "work", &[name]);
+    let told = if told.status.success() { told } else { sandbox.run("shasum", "work", &["-a", "256", name]) };
+    String::from_utf8(told.stdout).unwrap().split(' ').next().map(str::to_owned)
 }
 
 #[test]
-fn a_file_s_digest_is_of_its_bytes_in_every_format() {
+fn a_file_s_digest_is_of_the_bytes_that_are_checked_out_in_every_format() {
     for options in [&[][..], &["--object-format=sha256"]] {
-        let sandbox = Sandbox::with(options, |it| fs::write(it.path("work/binary"), [0, 159, 146, 150]).unwrap());
+        let sandbox = Sandbox::with(options, |it| {
+            fs::write(it.path("work/binary"), [0, 159, 146, 150]).unwrap();
+            it.write(".gitattributes", "*.bat text eol=crlf\n*.sh filter=case\n");
+            it.config("filter.case.smudge", "tr A-Z a-z");
+            it.config("filter.case.clean", "tr a-z A-Z");
+            it.write("a.bat", "one\r\n");
+            it.write("a.sh", "one\n");
+        });
         let head = sandbox.git("work", "rev-parse HEAD");
-        let digest = sandbox.open().file_sha256(&head, "./binary").unwrap().unwrap();
-        let told = sandbox.run("sha256sum", "work", &["binary"]);
-        let told = if told.status.success() { told } else { sandbox.run("shasum", "work", &["-a", "256", "binary"]) };
-        assert_eq!(Some(digest.as_str()), String::from_utf8(told.stdout).unwrap().split(' ').next());
-        assert!(!sandbox.open().has_file(&head, "gone").unwrap());
+        let digest = |name: &str| sandbox.open().file_sha256(&head, &format!("./{name}")).unwrap();
+        for name in ["binary", "a.bat", "a.sh"] {
+            let expected = told(&sandbox, name);
+            assert_eq!(digest(name), expected, "{name}");
+            fs::remove_file(sandbox.path(&format!("work/{name}"))).unwrap();
+            assert_eq!(digest(name), expected, "{name}");
+        }
+        sandbox.write("file", "changed\n");
+        assert_ne!(digest("file"), told(&sandbox, "file"));
+        assert!(digest("gone").is_none() && !sandbox.open().has_file(&head, "gone").unwrap());
     }
 }
 
@@ -143,6 +158,23 @@ fn what_is_under_way_is_refused_with_what_ends_it() {
     assert!(sandbox.run("git", "work", &["-c", &editor, "rebase", "-q", "-i", "HEAD~1"]).status.success());
     sandbox.is_refused("work", "a rebase is under way", "git rebase --abort");
     sandbox.git("work", "rebase --abort");
+    // Each of the others stops with nothing changed in the work tree.
+    for (start, what, abort) in [
+        ("merge -q --no-ff --no-commit -s ours other", "a merge is under way", "git merge --abort"),
+        ("cherry-pick other", "a cherry-pick is under way", "git cherry-pick --abort"),
+    ] {
+        sandbox.git("work", "branch -f other");
+        sandbox.git("work", "checkout -q other");
+        sandbox.git("work", "commit -q --allow-empty -m other");
+        sandbox.git("work", "checkout -q main");
+        let _ = sandbox.run("git", "work", &start.split(' ').collect::<Vec<_>>());
+        sandbox.is_refused("work", what, abort);
+        sandbox.git("work", abort.strip_prefix("git ").unwrap());
+    }
+    // One that reverts nothing does not stop by itself.
+    sandbox.put("work/.git/REVERT_HEAD", &(sandbox.git("work", "rev-parse HEAD") + "\n"));
+    sandbox.is_refused("work", "a revert is under way", "git revert --abort");
+    fs::remove_file(sandbox.path("work/.git/REVERT_HEAD")).unwrap();
     sandbox.fix();
 }
 
@@ -175,9 +207,28 @@ fn the_remote_s_url_is_the_one_that_the_configuration_makes_of_it() {
     sandbox.git(".", "clone -q --bare remote.git copy.git");
     sandbox.config(&format!("url.{}.pushInsteadOf", sandbox.path("copy.git").display()), "../remote.git");
     sandbox.git("work", "branch hotfix/1");
-    sandbox.open().push("origin", &[(hotfix::git::Kind::Branch, "hotfix/1")]).unwrap();
+    sandbox.open().push("origin", &[(Kind::Branch, "hotfix/1")]).unwrap();
     assert!(sandbox.git("copy.git", "for-each-ref").contains("refs/heads/hotfix/1"));
     assert!(!sandbox.git("remote.git", "for-each-ref").contains("refs/heads/hotfix/1"));
+}
+
+#[test]
+fn several_urls_to_push_to_are_each_pushed_to_or_not() {
+    let sandbox = Sandbox::new();
+    sandbox.git(".", "clone -q --bare remote.git copy.git");
+    for url in ["../remote.git", "../copy.git"] {
+        sandbox.git("work", &format!("remote set-url --add --push origin {url}"));
+    }
+    sandbox.put("copy.git/hooks/update", "#!/bin/sh\n[ -e \"$T/open\" ]\n");
+    sandbox.git("work", "branch hotfix/1");
+    let push = || sandbox.open().push("origin", &[(Kind::Branch, "hotfix/1")]);
+    assert!(matches!(push().unwrap_err(), Error::Rejected(_)));
+    assert!(!sandbox.git("copy.git", "for-each-ref").contains("hotfix/1"));
+    sandbox.put("open", "");
+    assert_eq!([push().unwrap(), push().unwrap()], [Outcome::Done, Outcome::Already]);
+    for dir in ["remote.git", "copy.git"] {
+        assert!(sandbox.git(dir, "for-each-ref").contains("refs/heads/hotfix/1"), "{dir}");
+    }
 }
 
 #[test]

@@ -36,6 +36,16 @@ impl Sandbox {
         sandbox
     }
 
+    /// One whose refs are in tables, where git is of 2.45 at least and knows that.
+    pub(crate) fn reftable() -> Option<Self> {
+        let option = "--ref-format=reftable";
+        let known = Self::empty().run("git", ".", &["init", "-q", option, "probe"]).status.success();
+        if !known {
+            skipped("reftable, which this git does not know");
+        }
+        known.then(|| Self::with(&[option], |_| {}))
+    }
+
     /// A directory without a repository, and who commits.
     pub(crate) fn empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
