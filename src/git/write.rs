@@ -1,5 +1,6 @@
 //! The operations. Each looks first at what is already done.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -83,21 +84,20 @@ impl Repository {
         }
         let changed = self.program.text(&["diff-files", "--name-only", "-z", "--ignore-submodules=all"])?;
         let unknown = self.program.text(&["ls-files", "--others", "-z"])?;
-        let of = |list: &str| list.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect::<Vec<_>>();
-        for (path, known) in
-            of(&changed).iter().map(|path| (path, true)).chain(of(&unknown).iter().map(|path| (path, false)))
-        {
+        let wanted = self.program.text(&["ls-tree", "-r", "-z", "--name-only", commit])?;
+        let wanted: BTreeSet<&str> = wanted.split('\0').collect();
+        // What git does not know and the commit has not is left alone.
+        let unknown = unknown.split('\0').filter(|path| wanted.contains(path));
+        for path in changed.split('\0').chain(unknown).filter(|path| !path.is_empty()) {
             let file = self.work_tree().join(path);
             let Ok(kind) = file.symlink_metadata() else { continue };
-            let wanted = self.program.bytes(&["cat-file", "--filters", &format!("{commit}:{path}")])?;
             let found = if kind.is_symlink() {
                 fs::read_link(&file).map(|target| target.into_os_string().into_encoded_bytes())
             } else {
                 fs::read(&file)
             };
+            let wanted = self.program.bytes(&["cat-file", "--filters", &format!("{commit}:{path}")])?;
             match (wanted, found) {
-                // One that is not in the commit is left alone.
-                (None, _) if !known => {}
                 (Some(wanted), Ok(found)) if wanted.starts_with(&found) => {}
                 _ => return Ok(false),
             }
@@ -128,14 +128,23 @@ impl Repository {
                 // A commit that was killed after the branch had moved left the index behind.
                 run(with(&["reset", "--quiet", "HEAD", "--"]))?;
             }
-            let last = self.program.git(&["log", "-1", "--no-show-signature", "--encoding=UTF-8", "--format=%B"])?;
-            let same = last.code == 0 && says(&last.stdout, message);
-            return if same { Ok(Outcome::Already) } else { Err(Error::NothingToCommit(paths.join(", "))) };
+            let made = self.is_last_commit(message)?;
+            return if made { Ok(Outcome::Already) } else { Err(Error::NothingToCommit(paths.join(", "))) };
         }
         let mut args = with(&["commit", "--quiet", "--only", "--"]);
         args.insert(3, format!("--message={message}"));
         run(args)?;
         Ok(Outcome::Done)
+    }
+
+    /// Whether the commit at HEAD has this message, or it and what the hooks have added; then it is one that is nowhere else yet.
+    fn is_last_commit(&self, message: &str) -> Result<bool, Error> {
+        let last = self.program.git(&["log", "-1", "--no-show-signature", "--encoding=UTF-8", "--format=%B"])?;
+        if last.code != 0 || last.stdout.trim() == message.trim() {
+            return Ok(last.code == 0);
+        }
+        let elsewhere = ["for-each-ref", "--count=1", "--contains=HEAD", "refs/tags", "refs/remotes"];
+        Ok(says(&last.stdout, message) && self.program.text(&elsewhere)?.is_empty())
     }
 
     /// Tells git about the files `paths`, which are in the work tree.
@@ -151,7 +160,8 @@ impl Repository {
         self.program.text(&args).map(drop)
     }
 
-    /// Makes the annotated tag `name` at `commit`, signed where the configuration says so; one that is there already is accepted if it is at the same commit.
+    /// Makes the annotated tag `name` at `commit`, signed where the configuration says so; one that is there already is
+    /// accepted if it is at the same commit.
     ///
     /// # Errors
     /// [`Error::Taken`] where it is at another one.
@@ -203,7 +213,8 @@ impl Repository {
         let known = remote.map(|remote| format!("refs/remotes/{remote}/{branch}"));
         if there.is_none()
             && let Some(known) = known
-            && self.commit_of(&known)?.is_some()
+            && let Some(commit) = self.commit_of(&known)?
+            && self.is_ancestor(&commit, &base)?
         {
             self.program.text(&["update-ref", "-d", "--", &known])?;
         }
@@ -266,10 +277,34 @@ impl Repository {
     }
 }
 
-/// Whether a commit's message is `wanted`, to which hooks may have added something.
+/// Whether a commit's message has every line of `wanted` in its order: the first with anything around it, the others as they are.
 fn says(message: &str, wanted: &str) -> bool {
-    let mut rest = message;
     // Lines that begin with `#` are taken out where `commit.cleanup` says so.
-    let mut lines = wanted.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines.all(|line| rest.find(line).map(|at| rest = &rest[at + line.len()..]).is_some())
+    let mut wanted = wanted.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut lines = message.lines().map(str::trim);
+    let Some(subject) = wanted.next() else { return false };
+    let apart = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric());
+    let has_subject = |line: &str| {
+        line.split_once(subject)
+            .is_some_and(|(before, after)| apart(before.chars().next_back()) && apart(after.chars().next()))
+    };
+    lines.any(has_subject) && wanted.all(|wanted| lines.any(|line| line == wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says;
+
+    #[test]
+    fn a_message_is_known_again_with_what_hooks_add_and_no_other_is_taken_for_it() {
+        let wanted = "fix: 42\n\n#42\nFixes: #1\n";
+        for message in ["fix: 42\n\nFixes: #1", "[OPS-1] fix: 42 (#7)\n\n#42\nFixes: #1\n\nChange-Id: I1\n"] {
+            assert!(says(message, wanted), "{message}");
+        }
+        for message in ["fix: 421\n\nFixes: #1", "prefix: 42\n\nFixes: #1", "fix: 42", "fix: 42\n\nFixes: #12", "other"]
+        {
+            assert!(!says(message, wanted), "{message}");
+        }
+        assert!(!says("anything", ""));
+    }
 }

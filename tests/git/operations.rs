@@ -76,3 +76,20 @@ fn preflight_says_all_that_is_wrong_at_once_with_what_mends_it() {
     let outside = sandbox.preflight(sandbox.dir.path(), "v1.2.3", "v1.2.4");
     assert_eq!(outside.failures.len(), 1);
 }
+
+#[test]
+fn a_commit_of_somebody_else_s_is_not_taken_for_the_one_to_be_made() {
+    let sandbox = Sandbox::new();
+    let commit = |message: &str| sandbox.open().commit(message, &["file".to_owned()]);
+    sandbox.write("file", "two\n");
+    commit("[OPS-1] fix: 42").unwrap();
+    // It has what is looked for, and a hook's addition.
+    assert_eq!(commit("fix: 42").unwrap(), Outcome::Already);
+    for message in ["fix: 4", "fix: 42\n\nmore"] {
+        assert!(matches!(commit(message).unwrap_err(), Error::NothingToCommit(_)), "{message}");
+    }
+    // What is on the remote was made before.
+    sandbox.git("work", "push -q origin main");
+    assert!(matches!(commit("fix: 42").unwrap_err(), Error::NothingToCommit(_)));
+    assert_eq!(commit("[OPS-1] fix: 42").unwrap(), Outcome::Already);
+}
