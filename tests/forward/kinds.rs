@@ -157,3 +157,26 @@ fn a_repository_of_somebody_else_is_refused_with_what_trusts_it() {
     project.set("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
     project.start("").exits(4).says(&["git does not trust", "git config --global --add safe.directory"]);
 }
+
+#[test]
+fn a_conflict_that_is_solved_as_once_before_is_told() {
+    let project = project();
+    let git = |words: &str| project.git("work", words);
+    git("config rerere.enabled true");
+    git("switch -q -c before");
+    project.write("app.txt", "fixed\n");
+    git("commit -qam before");
+    git("switch -q main");
+    project.write("app.txt", "main\n");
+    git("commit -qam main");
+    git("push -q origin main");
+    assert!(!project.command("git", "work").args(["merge", "-q", "before"]).output().unwrap().status.success());
+    project.write("app.txt", "both\n");
+    git("add app.txt");
+    git("rerere");
+    git("reset -q --hard");
+    git("branch -q -D before");
+    project.start("").exits(0).says(&["a conflict was solved as it was once before"]);
+    assert_eq!(project.git("remote.git", "show main:app.txt"), "both");
+    assert_eq!(git("status --porcelain"), "");
+}
