@@ -138,7 +138,13 @@ impl Git {
                 let (branch, into) = (of(branch)?, of(into)?);
                 let message = format!("Merge branch '{branch}' into {into}\n\nHotfix-Audit: {}\n", ctx.desk.anchor());
                 let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.clone());
-                apart(ctx, &repository, move |it| it.merge(&branch, &into, remote.as_deref(), &message)).await
+                let done =
+                    apart(ctx, &repository, move |it| it.merge(&branch, &into, remote.as_deref(), &message)).await?;
+                if done.result.contains_key("rerere") {
+                    let text = "a conflict was solved as it was once before (git rerere): look at what was merged";
+                    ctx.desk.show(Show::Warning(text));
+                }
+                Ok(done)
             }
             Self::DeleteBranch(branch) => {
                 let (branch, main) = (of(branch)?, ctx.values.text("main"));
@@ -230,6 +236,7 @@ fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {
     match result.map_err(refused)? {
         Outcome::Done => Ok(Done::default()),
         Outcome::Already => Ok(Done::with("already", true)),
+        Outcome::Replayed => Ok(Done::with("rerere", true)),
     }
 }
 

@@ -206,7 +206,8 @@ fn man() -> Result<Exit, Trouble> {
 fn repository() -> Result<Repository, Trouble> {
     let here = std::env::current_dir()?;
     Repository::discover(&here, Environment::of_process(), Prompts::Never).map_err(|error| {
-        let exit = if matches!(error, git::Error::NotARepository(_)) { Exit::Nothing } else { Exit::Error };
+        let none = matches!(error, git::Error::NotARepository(_) | git::Error::Untrusted(_));
+        let exit = if none { Exit::Nothing } else { Exit::Error };
         Trouble::new(exit, whole(&error))
     })
 }

@@ -4,118 +4,68 @@
 //! | part | by | why |
 //! |---|---|---|
 //! | discovery, HEAD, branches, tags, ancestry, blobs | git2 | no process, so they cost microseconds |
-//! | the same where git2 cannot open the repository (sha256, reftable) | `git` | libgit2 1.9 refuses those formats |
+//! | the same in a repository of sha256 or reftable, a partial or a shallow clone | `git` | libgit2 1.9 refuses the first two, fetches nothing, and knows no end of a history |
 //! | status | `git` | git2 takes sparse checkouts, filters and split indexes for changes |
 //! | identity, URL of a remote | `git` | `user.useConfigOnly`, `insteadOf`, `GIT_CONFIG_GLOBAL` |
 //! | fetch, push, `ls-remote` | `git` | credential helpers, ssh configuration, proxies, the pre-push hook |
 //! | switch, commit, tag, worktree | `git` | hooks, signing, filters, line ends |
 //! | merge | `git merge-tree` | git2 merges differently: renamed directories, criss-cross histories, merge drivers |
 //!
-//! Every operation looks at the repository to see what is already done; doing one again changes nothing.
+//! # As the operator's own git would
+//! | what | here | why |
+//! |---|---|---|
+//! | hooks of commit, push and merge, `core.hooksPath` | run; one that refuses is shown with what it says | [`Error::Hook`]; of a merge see `merge.rs` |
+//! | `commit.gpgSign`, `tag.gpgSign`, `tag.forceSignAnnotated`; `openpgp`, `ssh`, `x509` | signed | by `git`, which may ask for a passphrase |
+//! | `merge.verifySignatures` | the branch's last commit is looked at | main moving to where the remote has it is not |
+//! | identity, `user.useConfigOnly` | must be configured, for author and committer | git's guess would be in a release for ever |
+//! | `insteadOf`, `pushInsteadOf`, `pushurl` | honoured | with several `pushurl`, each is all or nothing by itself |
+//! | `push.followTags`, `push.default`, `remote.NAME.push` | not looked at | nothing is pushed that was not named |
+//! | `push.recurseSubmodules` of `on-demand` or `only` | a push is refused while a submodule is not pushed | the same, and `only` would push nothing |
+//! | `push.gpgSign`, `push.pushOption` | honoured | |
+//! | `remote.NAME.mirror` | refused | git takes no refs for a mirror |
+//! | clean and smudge filters, git-lfs, `core.autocrlf`, `eol` | honoured | `git` does all that touches the work tree |
+//! | merge drivers, `union`, `rerere` | honoured | see `merge.rs` |
+//! | a repository of another user | refused, until `safe.directory` names it | its hooks and programs would run as the operator |
+//! | linked worktrees | work; a branch is moved in the one that has it | |
+//! | submodules | brought to what the branch has after each switch; what is changed inside is no change | a commit would take an old one along |
+//! | a partial clone, a clone of one branch | work; `main` is fetched by name | |
+//! | a shallow clone | refused | what two branches have in common cannot be known |
+//! | a sparse checkout | works; refused where it leaves out a script that a step runs | that step would fail in the middle |
+//! | sha256, reftable | work | |
+//! | a rebase, merge, cherry-pick, revert or `git am` under way; a left lock | refused | `git` would refuse in the middle |
+//! | git before 2.41 | refused | it knows no `--attr-source` |
+//!
+//! What is refused is refused before the run starts, by [`preflight`], with the line that mends it.
+//!
+//! # Killed at any moment
+//! Every operation looks at the repository to see what is already done; doing one again does what is left to do. A lock that a
+//! killed git has left is told with its file ([`Error::Locked`]); it is never removed unasked. What git has written is on the disk
+//! when an operation returns, but for the index after a commit of chosen files, which git makes anew, and for the names in a
+//! directory: those are the file system's, which orders them before whatever is synced next, as the journal is.
+//!
 //! No name reaches `git` where it could be taken for an option.
 
+mod error;
 mod front;
+mod kinds;
 mod leash;
+mod merge;
 mod name;
 mod preflight;
 mod program;
+mod push;
 mod read;
+mod scratch;
 mod stat;
 mod unfinished;
 mod write;
 
+pub use error::Error;
 pub use leash::{Leash, Withheld};
 pub use name::check_name;
 pub use preflight::{Continues, Failure, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
+pub use push::{Refusal, Rejection, Why};
 pub use read::{Change, ChangeKind, Identity, Kind, RemoteRef, Repository};
 pub use stat::{Origin, Stat};
 pub use write::Outcome;
-
-/// Why something about a repository cannot be known or done. Each text ends with what to do next.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is no repository with a work tree here.
-    #[error("`{0}` is in no git work tree; change to the repository's directory")]
-    NotARepository(String),
-    /// The `git` program cannot be started.
-    #[error("the program `git` cannot be started; install git 2.41 or later")]
-    Spawn(#[source] std::io::Error),
-    /// git2 failed.
-    #[error("the repository cannot be read; `git fsck` may say more")]
-    Read(#[from] git2::Error),
-    /// `git` refused, or one of the repository's hooks did.
-    #[error("`{command}` ended with {code}:\n{output}\nmend what it says, then try again")]
-    Refused {
-        /// The command.
-        command: String,
-        /// Its exit code; -1 for a signal.
-        code: i32,
-        /// What it wrote.
-        output: String,
-    },
-    /// `git` took longer than it may, and was killed.
-    #[error("git took longer than {0} s and was stopped; see whether the remote answers, then try again")]
-    TooLong(u64),
-    /// A Ctrl-C ended it, while it had the terminal.
-    #[error("git was ended by Ctrl-C; try again, and it does what is left to do")]
-    Interrupted,
-    /// Somebody pulled the leash.
-    #[error("git was stopped; try again")]
-    Stopped,
-    /// A name git would not take, or would take for an option.
-    #[error("`{name}` is no name for a branch, a tag or a remote: {why}; choose another")]
-    BadName {
-        /// The name.
-        name: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// Nothing has this name.
-    #[error("there is no {kind} `{name}` here; `git fetch --tags` may bring it")]
-    Missing {
-        /// What was looked for.
-        kind: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// The name is taken by something else.
-    #[error("the {kind} `{name}` exists and is at {at}; choose another name, or remove it if it is a leftover")]
-    Taken {
-        /// What it is.
-        kind: &'static str,
-        /// Its name.
-        name: String,
-        /// Where it is.
-        at: String,
-    },
-    /// A commit would be empty.
-    #[error("none of the chosen files has changed: {0}; edit them, then try again")]
-    NothingToCommit(String),
-    /// Two lines of history contend.
-    #[error("merging `{branch}` into `{into}` conflicts in:\n{}\nmerge it by hand, then try again", files.join("\n"))]
-    Conflict {
-        /// What was to be merged.
-        branch: String,
-        /// Into what.
-        into: String,
-        /// The files both changed.
-        files: Vec<String>,
-    },
-    /// A branch is not where it can be moved forward from.
-    #[error("`{branch}` and `{upstream}` have diverged; bring them together with `git pull`, then try again")]
-    Diverged {
-        /// The branch here.
-        branch: String,
-        /// The other one.
-        upstream: String,
-    },
-    /// Deleting would lose commits.
-    #[error("`{branch}` has commits that `{main}` has not; merge it first")]
-    NotContained {
-        /// The branch.
-        branch: String,
-        /// What it is not contained in.
-        main: String,
-    },
-}

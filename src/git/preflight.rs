@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ChangeKind, Error, Kind, Prompts, RemoteRef, Repository, check_name};
+use super::{ChangeKind, Error, Kind, Prompts, RemoteRef, Repository, check_name, kinds};
 use crate::vars::Environment;
 
 /// Whether the remote is asked.
@@ -67,7 +67,7 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    fn fail(&mut self, problem: impl Into<String>, mend: impl Into<String>) {
+    pub(super) fn fail(&mut self, problem: impl Into<String>, mend: impl Into<String>) {
         self.failures.push(Failure { problem: problem.into(), mend: mend.into() });
     }
 }
@@ -89,9 +89,19 @@ pub fn preflight(path: &Path, env: Environment, prompts: Prompts, wanted: &Reque
             found.fail(error.to_string(), "cd REPOSITORY");
             return Ok(found);
         }
+        Err(Error::Untrusted(path)) => {
+            kinds::untrusted(&path, &mut found);
+            return Ok(found);
+        }
         Err(error) => return Err(error),
     };
-    work_tree(&repository, &mut found)?;
+    match kinds::look(&repository, wanted, &mut found).and_then(|()| work_tree(&repository, &mut found)) {
+        Err(Error::Untrusted(path)) => {
+            kinds::untrusted(&path, &mut found);
+            return Ok(found);
+        }
+        looked => looked?,
+    }
     if found.failures.iter().any(|failure| failure.mend == "choose another name") {
         return Ok(found);
     }
@@ -125,7 +135,12 @@ fn work_tree(repository: &Repository, found: &mut Preflight) -> Result<(), Error
         let some: Vec<_> = changes.iter().take(5).map(|change| change.path.as_str()).collect();
         let more = if changes.len() > some.len() { ", …" } else { "" };
         let unmerged = changes.iter().any(|change| change.kind == ChangeKind::Unmerged);
-        let mend = if unmerged { "git merge --abort" } else { "git stash -u" };
+        let modules = changes.iter().all(|change| is_submodule(repository, &change.path));
+        let mend = match (unmerged, modules) {
+            (true, _) => "git merge --abort",
+            (false, true) => "git submodule update --recursive",
+            (false, false) => "git stash -u",
+        };
         found.fail(format!("the work tree has {} changed files: {}{more}", changes.len(), some.join(", ")), mend);
     }
     if repository.identity()?.is_none() {
@@ -133,6 +148,11 @@ fn work_tree(repository: &Repository, found: &mut Preflight) -> Result<(), Error
         found.fail("git does not know who commits", mend);
     }
     Ok(())
+}
+
+/// Whether a path that is changed is a submodule that is there.
+fn is_submodule(repository: &Repository, path: &str) -> bool {
+    repository.work_tree().join(".gitmodules").is_file() && repository.work_tree().join(path).join(".git").exists()
 }
 
 fn names_here(

@@ -13,6 +13,27 @@ use super::Error;
 use super::leash::{Died, Rope};
 use crate::vars::Environment;
 
+/// Variables that point at another repository, as hooks have them, or change what a path means.
+const WITHHELD: [&str; 14] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_PREFIX",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_GRAFT_FILE",
+    "GIT_SHALLOW_FILE",
+    "GIT_QUARANTINE_PATH",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+];
+
+/// All that `git` writes is on the disk when it ends: objects, packs, the index, and then the refs.
+const DURABLE: [&str; 4] = ["-c", "core.fsync=added,reference", "-c", "core.fsyncMethod=fsync"];
+
 /// How often it is looked whether `git` wants the terminal.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -54,24 +75,37 @@ impl Program {
         Self { dir: dir.to_owned(), ..self.clone() }
     }
 
-    /// Runs `git` to its end. Variables that point at another repository, as hooks have them, are withheld; messages
-    /// are in English, so that they can be read by programs; refs and objects are on the disk when it ends.
+    /// Runs `git` to its end. Variables that point at another repository are withheld; messages are in English, so that they
+    /// can be read by programs; refs and objects are on the disk when it ends.
     pub(super) fn git(&self, args: &[&str]) -> Result<Output, Error> {
+        let ended = self.ended(args)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = ended.status.code().unwrap_or(-1);
+        Ok(Output { code, stdout: text(&ended.stdout), stderr: text(&ended.stderr) })
+    }
+
+    /// The bytes `git` wrote to standard output; `None` where it ended badly.
+    pub(super) fn bytes(&self, args: &[&str]) -> Result<Option<Vec<u8>>, Error> {
+        let ended = self.ended(args)?;
+        Ok(ended.status.success().then_some(ended.stdout))
+    }
+
+    fn ended(&self, args: &[&str]) -> Result<std::process::Output, Error> {
         let mut command = Command::new("git");
         command.current_dir(&self.dir).env_clear().envs(self.env.iter());
-        for name in ["LC_ALL", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"] {
+        for name in WITHHELD {
             command.env_remove(name);
+        }
+        // Only messages are in English: what a hook writes and reads stays in the letters of the operator.
+        if let Some(all) = self.env.get("LC_ALL").filter(|all| !all.is_empty()) {
+            command.env_remove("LC_ALL").env("LC_CTYPE", all);
         }
         command.env("LC_MESSAGES", "C").env("LANGUAGE", "C");
         if self.prompts == Prompts::Never {
             command.env("GIT_TERMINAL_PROMPT", "0");
         }
-        command.args(["--literal-pathspecs", "-c", "core.fsmonitor=false", "-c", "core.fsync=added,reference"]);
-        command.args(args).stdin(Stdio::null());
-        let ended = self.run(&mut command)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let code = ended.status.code().unwrap_or(-1);
-        Ok(Output { code, stdout: text(&ended.stdout), stderr: text(&ended.stderr) })
+        command.args(["-c", "core.fsmonitor=false"]).args(DURABLE).args(args).stdin(Stdio::null());
+        self.run(&mut command)
     }
 
     fn run(&self, command: &mut Command) -> Result<std::process::Output, Error> {
@@ -106,15 +140,71 @@ impl Program {
     /// What `git` wrote to standard output, when it ended well.
     pub(super) fn text(&self, args: &[&str]) -> Result<String, Error> {
         let output = self.git(args)?;
-        if output.code == 0 { Ok(output.stdout) } else { Err(refused(args, &output)) }
+        if output.code == 0 { Ok(output.stdout) } else { Err(self.refused(args, &output)) }
+    }
+
+    /// The error for a `git` that ended badly.
+    pub(super) fn refused(&self, args: &[&str], output: &Output) -> Error {
+        let said = format!("{}{}", output.stdout, output.stderr).trim_end().to_owned();
+        if let Some(path) = untrusted(&said) {
+            return Error::Untrusted(path.to_owned());
+        }
+        if let Some(locked) = self.locked(&said) {
+            return locked;
+        }
+        let command = format!("git {}", shlex::try_join(args.iter().copied()).unwrap_or_else(|_| args.join(" ")));
+        let silent =
+            "(it said nothing; a hook may have refused: see the directory `git rev-parse --git-path hooks` tells)";
+        let said = if said.is_empty() { silent.to_owned() } else { said };
+        Error::Refused { command, code: output.code, output: said }
+    }
+
+    /// The error for a file that is in the way, where that is what `git` said.
+    pub(super) fn locked(&self, said: &str) -> Option<Error> {
+        let file = locked(said).map(|file| self.dir.join(file)).filter(|file| file.exists())?;
+        let file = file.display().to_string();
+        Some(Error::Locked { mend: self.at_work(&file), file })
+    }
+
+    /// In words, whether another `git` is at work on this machine, and what is to be done about the file it left.
+    pub(super) fn at_work(&self, file: &str) -> String {
+        let remove = format!("remove it with `rm {}`, then try again", shlex::try_quote(file).unwrap_or(file.into()));
+        let listed = Command::new("ps").args(["-A", "-o", "pid=,args="]).env_clear().envs(self.env.iter()).output();
+        let Ok(listed) = listed.map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned()) else {
+            return format!("see with `ps` that no git is at work here, {remove}");
+        };
+        let is_git = |line: &&str| {
+            let program = line.split_whitespace().nth(1).and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+            (program == "git" || program.starts_with("git-")) && !line.contains("daemon")
+        };
+        let running: Vec<&str> = listed.lines().map(str::trim).filter(is_git).collect();
+        if running.is_empty() {
+            return format!("no git is running now, so one that was ended has left it; {remove}");
+        }
+        let running = running.join("\n  ");
+        format!(
+            "it may belong to one that is running:\n  {running}\nwait for it, then try again; if that is elsewhere, {remove}"
+        )
     }
 }
 
-/// The error for a `git` that ended badly.
-pub(super) fn refused(args: &[&str], output: &Output) -> Error {
-    let command = format!("git {}", shlex::try_join(args.iter().copied()).unwrap_or_else(|_| args.join(" ")));
-    let said = format!("{}{}", output.stdout, output.stderr).trim_end().to_owned();
-    Error::Refused { command, code: output.code, output: said }
+/// The repository that belongs to somebody else, where that is what `git` said.
+pub(super) fn untrusted(said: &str) -> Option<&str> {
+    said.lines()
+        .find_map(|line| line.strip_prefix("fatal: detected dubious ownership in repository at '")?.strip_suffix('\''))
+}
+
+/// The file that another `git` holds or left behind, where that is what this one said of a repository on this machine.
+fn locked(said: &str) -> Option<String> {
+    said.lines().filter(|line| !line.starts_with("remote:")).find_map(|line| {
+        if line.contains("cannot lock references") {
+            return Some(".git/reftable/tables.list.lock".to_owned());
+        }
+        let of_config =
+            line.split_once("could not lock config file ").and_then(|(_, rest)| rest.strip_suffix(": File exists"));
+        let of_others = line.split_once("Unable to create '").and_then(|(_, rest)| rest.split_once("': File exists"));
+        of_config.map(|file| format!("{file}.lock")).or_else(|| of_others.map(|(file, _)| file.to_owned()))
+    })
 }
 
 /// Watches what is on `rope` until `ended` closes, and ends it where it takes longer than `limit`: whether it did.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::program::{Program, Prompts};
+use super::program::{Program, Prompts, untrusted};
 use super::{Error, Leash, check_name};
 use crate::digest::sha256;
 use crate::vars::Environment;
@@ -15,6 +15,7 @@ use crate::version;
 pub struct Repository {
     pub(super) program: Program,
     reader: Option<git2::Repository>,
+    git_dir: PathBuf,
     common_dir: PathBuf,
     work_tree: PathBuf,
 }
@@ -95,25 +96,29 @@ impl Repository {
     /// The repository that `path` is in. `git` sees `env` and no other environment.
     ///
     /// # Errors
-    /// [`Error::NotARepository`], also for a bare one; [`Error::Spawn`] where there is no `git`.
+    /// [`Error::NotARepository`], also for a bare one; [`Error::Untrusted`] for one of another user's; [`Error::Spawn`] where there is no `git`.
     pub fn discover(path: &Path, env: Environment, prompts: Prompts) -> Result<Self, Error> {
         let missing = || Error::NotARepository(path.display().to_string());
         let mut program = Program { dir: path.to_owned(), env, prompts, limit: None, rope: None };
         if let Ok(reader) = git2::Repository::discover(path) {
             let work_tree = reader.workdir().ok_or_else(missing)?.to_owned();
             program.dir.clone_from(&work_tree);
-            return Ok(Self { common_dir: reader.commondir().to_owned(), reader: Some(reader), program, work_tree });
+            let [git_dir, common_dir] = [reader.path(), reader.commondir()].map(Path::to_owned);
+            let reader = whole(&reader)?.then_some(reader);
+            return Ok(Self { program, reader, git_dir, common_dir, work_tree });
         }
         if !path.is_dir() {
             return Err(missing());
         }
-        let asked = program.git(&["rev-parse", "--path-format=absolute", "--show-toplevel", "--git-common-dir"])?;
+        let asked = ["rev-parse", "--path-format=absolute", "--show-toplevel", "--git-dir", "--git-common-dir"];
+        let asked = program.git(&asked)?;
         let mut said = asked.stdout.lines().map(PathBuf::from);
-        let (0, Some(work_tree), Some(common_dir)) = (asked.code, said.next(), said.next()) else {
-            return Err(missing());
+        let (0, Some(work_tree), Some(git_dir), Some(common_dir)) = (asked.code, said.next(), said.next(), said.next())
+        else {
+            return Err(untrusted(&asked.stderr).map_or_else(missing, |path| Error::Untrusted(path.to_owned())));
         };
         program.dir.clone_from(&work_tree);
-        Ok(Self { program, reader: None, common_dir, work_tree })
+        Ok(Self { program, reader: None, git_dir, common_dir, work_tree })
     }
 
     /// The same repository, whose operations may take no longer than `limit` each; no limit where there is none.
@@ -141,6 +146,11 @@ impl Repository {
     #[must_use]
     pub fn common_dir(&self) -> &Path {
         &self.common_dir
+    }
+
+    /// The directory of this work tree's own index and HEAD.
+    pub(super) fn git_dir(&self) -> &Path {
+        &self.git_dir
     }
 
     /// The top of the work tree.
@@ -237,19 +247,27 @@ impl Repository {
         Ok(self.program.git(&["merge-base", "--is-ancestor", "--end-of-options", old, new])?.code == 0)
     }
 
-    /// The SHA-256 of the bytes of `path` in the tree of `commit`, in hexadecimal; `None` where it has no such file.
+    /// The SHA-256 of the bytes of `path` as `commit` has it, in hexadecimal; `None` where it has no such file. They are the bytes
+    /// that a checkout writes, with the line ends and the filters that are set here.
     ///
     /// # Errors
     /// Where the commit is not here.
     pub fn file_sha256(&self, commit: &str, path: &str) -> Result<Option<String>, Error> {
         let path = path.trim_start_matches("./");
-        let Some(reader) = &self.reader else {
-            let said = self.program.git(&["cat-file", "blob", &format!("{commit}:{path}")])?;
-            return Ok((said.code == 0).then(|| sha256(said.stdout.as_bytes())));
-        };
-        let tree = reader.find_commit(git2::Oid::from_str(commit)?)?.tree()?;
-        let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
-        Ok(entry.to_object(reader)?.as_blob().map(|blob| sha256(blob.content())))
+        if let Some(reader) = &self.reader {
+            let tree = reader.find_commit(git2::Oid::from_str(commit)?)?.tree()?;
+            let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
+            let object = entry.to_object(reader)?;
+            let Some(blob) = object.as_blob() else { return Ok(None) };
+            // The file in the work tree is most often the same, byte for byte; that takes no process.
+            if std::fs::read(self.work_tree.join(path)).is_ok_and(|here| here == blob.content()) {
+                return Ok(Some(sha256(blob.content())));
+            }
+        } else if !self.has_file(commit, path)? {
+            return Ok(None);
+        }
+        let bytes = self.program.bytes(&["cat-file", "--filters", &format!("{commit}:{path}")])?;
+        Ok(bytes.as_deref().map(sha256))
     }
 
     /// Whether the tree of `commit` has the file `path`.
@@ -257,13 +275,18 @@ impl Repository {
     /// # Errors
     /// Where the commit is not here.
     pub fn has_file(&self, commit: &str, path: &str) -> Result<bool, Error> {
-        let Some(reader) = &self.reader else { return Ok(self.file_sha256(commit, path)?.is_some()) };
+        let path = path.trim_start_matches("./");
+        let Some(reader) = &self.reader else {
+            let said = self.program.git(&["cat-file", "-t", &format!("{commit}:{path}")])?;
+            return Ok(said.code == 0 && said.stdout.trim_end() == "blob");
+        };
         let tree = reader.find_commit(git2::Oid::from_str(commit)?)?.tree()?;
-        let entry = tree.get_path(Path::new(path.trim_start_matches("./")));
+        let entry = tree.get_path(Path::new(path));
         Ok(entry.is_ok_and(|entry| entry.kind() == Some(git2::ObjectType::Blob)))
     }
 
-    /// Every file that differs from HEAD, as `git status` sees it.
+    /// Every file that differs from HEAD, as `git status` sees it. A submodule does where another commit of it is checked out;
+    /// what is changed inside it is no change here.
     ///
     /// # Errors
     /// Where `git` refuses.
@@ -273,6 +296,7 @@ impl Repository {
         let mut found = Vec::new();
         for record in said.split('\0') {
             let (kind, fields) = match record.as_bytes().first() {
+                Some(b'1') if inside_submodule(record) => continue,
                 Some(b'1') => (ChangeKind::Tracked, 9),
                 Some(b'u') => (ChangeKind::Unmerged, 11),
                 Some(b'?') => (ChangeKind::Untracked, 2),
@@ -288,7 +312,11 @@ impl Repository {
     /// # Errors
     /// Where `git` cannot be started.
     pub fn identity(&self) -> Result<Option<Identity>, Error> {
-        let said = self.program.git(&["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"])?;
+        let ask = |who| self.program.git(&["-c", "user.useConfigOnly=true", "var", who]);
+        if ask("GIT_AUTHOR_IDENT")?.code != 0 {
+            return Ok(None);
+        }
+        let said = ask("GIT_COMMITTER_IDENT")?;
         let parsed = said.stdout.split_once(" <").and_then(|(name, rest)| {
             Some(Identity { name: name.to_owned(), email: rest.split_once('>')?.0.to_owned() })
         });
@@ -321,4 +349,17 @@ impl Repository {
         }
         Ok(found)
     }
+}
+
+/// Whether everything the repository is said to have is in it: git2 fetches nothing for a partial clone, and knows no end of a
+/// shallow history.
+fn whole(reader: &git2::Repository) -> Result<bool, git2::Error> {
+    let partial = reader.config()?.entries(Some(r"remote\..*\.(promisor|partialclonefilter)"))?.next().is_some();
+    Ok(!partial && !reader.is_shallow())
+}
+
+/// Whether a record of `git status` tells only of what is changed inside a submodule.
+fn inside_submodule(record: &str) -> bool {
+    let mut fields = record.split(' ').skip(1);
+    fields.next() == Some(".M") && fields.next().is_some_and(|state| state.starts_with("S."))
 }

@@ -1,8 +1,10 @@
 //! The operations. Each looks first at what is already done.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
-use super::program::refused;
+use super::merge::settle;
 use super::{Error, Kind, Repository, check_name};
 
 /// What an operation did.
@@ -10,6 +12,8 @@ use super::{Error, Kind, Repository, check_name};
 pub enum Outcome {
     /// It changed something.
     Done,
+    /// It changed something, and solved a conflict as it was solved before, by `rerere`.
+    Replayed,
     /// There was nothing left to do.
     Already,
 }
@@ -18,10 +22,22 @@ impl Repository {
     /// Brings the branches and tags of a remote here.
     ///
     /// # Errors
-    /// Where the remote does not answer, or has another commit at a tag that exists here.
+    /// Where the remote does not answer; [`Error::OtherTags`] where tags of these names are elsewhere here.
     pub fn fetch(&self, remote: &str) -> Result<(), Error> {
         check_name(remote)?;
-        self.program.text(&["fetch", "--quiet", "--tags", "--", remote]).map(drop)
+        // A quiet one would not say which tags.
+        let args = ["fetch", "--tags", "--", remote];
+        let said = self.program.git(&args)?;
+        let clobbered = |line: &str| {
+            let line = line.trim_end().strip_suffix("(would clobber existing tag)")?;
+            line.rsplit_once("-> ").map(|(_, tag)| tag.trim_end().to_owned())
+        };
+        let tags: Vec<String> = said.stderr.lines().filter_map(clobbered).collect();
+        match said.code {
+            0 => Ok(()),
+            _ if !tags.is_empty() => Err(Error::OtherTags { remote: remote.to_owned(), tags: tags.join(" ") }),
+            _ => Err(self.program.refused(&args, &said)),
+        }
     }
 
     /// Brings one tag of a remote here.
@@ -35,8 +51,8 @@ impl Repository {
         self.program.text(&["fetch", "--quiet", "--no-tags", "--", remote, &spec]).map(drop)
     }
 
-    /// Makes the branch `name` at `from`, a tag or else a branch, and switches to it. One that exists and contains
-    /// `from` is taken up.
+    /// Makes the branch `name` at `from`, a tag or else a branch, and switches to it; submodules that are there follow. One that
+    /// exists and contains `from` is taken up.
     ///
     /// # Errors
     /// [`Error::Taken`] where the branch is elsewhere; [`Error::Refused`] where files stand in the way.
@@ -46,48 +62,58 @@ impl Repository {
             None => self.get(Kind::Branch, from)?,
         };
         match self.find(Kind::Branch, name)? {
-            None => self.program.text(&["switch", "--quiet", "--no-track", "-c", name, &start]),
+            None => self.switch(&["--no-track", "-c", name, &start], &start)?,
             Some(at) if !self.is_ancestor(&start, &at)? => {
                 return Err(Error::Taken { kind: "branch", name: name.to_owned(), at });
             }
-            Some(_) if self.current_branch()?.as_deref() == Some(name) => return Ok(Outcome::Already),
-            Some(_) => self.program.text(&["switch", "--quiet", "--no-guess", name]),
-        }?;
-        Ok(Outcome::Done)
-    }
-
-    /// Fetches, and moves the branch `main` forward to where the remote has it.
-    ///
-    /// # Errors
-    /// [`Error::Diverged`] where it cannot simply move forward.
-    pub fn pull(&self, remote: &str, main: &str) -> Result<Outcome, Error> {
-        check_name(main)?;
-        self.fetch(remote)?;
-        let upstream = format!("refs/remotes/{remote}/{main}");
-        let Some(there) = self.commit_of(&upstream)? else {
-            return Err(Error::Missing { kind: "remote branch", name: format!("{remote}/{main}") });
-        };
-        match self.find(Kind::Branch, main)? {
-            Some(here) if self.is_ancestor(&there, &here)? => return Ok(Outcome::Already),
-            Some(here) if !self.is_ancestor(&here, &there)? => {
-                return Err(Error::Diverged { branch: main.to_owned(), upstream: format!("{remote}/{main}") });
+            Some(_) if self.current_branch()?.as_deref() == Some(name) => {
+                return settle(&self.program).map(|()| Outcome::Already);
             }
-            here => self.move_branch(main, here.as_deref(), &there)?,
+            Some(at) => self.switch(&["--no-guess", name], &at)?,
         }
         Ok(Outcome::Done)
     }
 
-    /// Moves a branch forward by compare-and-swap; one that is checked out takes its work tree along.
-    fn move_branch(&self, name: &str, old: Option<&str>, new: &str) -> Result<(), Error> {
-        let full = Kind::Branch.full(name);
-        let checked_out = self.program.text(&["for-each-ref", "--format=%(worktreepath)", &full])?;
-        let tree = checked_out.trim_end_matches('\n');
-        if tree.is_empty() {
-            self.program.text(&["update-ref", "-m", "hotfix", "--", &full, new, old.unwrap_or("")])?;
-        } else {
-            self.program.at(Path::new(tree)).text(&["merge", "--quiet", "--ff-only", new])?;
+    /// Switches to what is at `commit`, also where a switch there was killed and left some of its files.
+    fn switch(&self, args: &[&str], commit: &str) -> Result<(), Error> {
+        let all = [&["switch", "--quiet"], args].concat();
+        let said = self.program.git(&all)?;
+        if said.code != 0 {
+            if !said.stderr.contains("would be overwritten") || !self.is_half_switched(commit)? {
+                return Err(self.program.refused(&all, &said));
+            }
+            self.program.text(&[&["switch", "--quiet", "--force"], args].concat())?;
         }
-        Ok(())
+        settle(&self.program)
+    }
+
+    /// Whether no file stands in the way of a switch to `commit` but those that such a switch has written or removed.
+    fn is_half_switched(&self, commit: &str) -> Result<bool, Error> {
+        let staged = ["diff-index", "--cached", "--quiet", "--ignore-submodules=all", "HEAD"];
+        if self.program.git(&staged)?.code != 0 {
+            return Ok(false);
+        }
+        let changed = self.program.text(&["diff-files", "--name-only", "-z", "--ignore-submodules=all"])?;
+        let unknown = self.program.text(&["ls-files", "--others", "-z"])?;
+        let wanted = self.program.text(&["ls-tree", "-r", "-z", "--name-only", commit])?;
+        let wanted: BTreeSet<&str> = wanted.split('\0').collect();
+        // What git does not know and the commit has not is left alone.
+        let unknown = unknown.split('\0').filter(|path| wanted.contains(path));
+        for path in changed.split('\0').chain(unknown).filter(|path| !path.is_empty()) {
+            let file = self.work_tree().join(path);
+            let Ok(kind) = file.symlink_metadata() else { continue };
+            let found = if kind.is_symlink() {
+                fs::read_link(&file).map(|target| target.into_os_string().into_encoded_bytes())
+            } else {
+                fs::read(&file)
+            };
+            let wanted = self.program.bytes(&["cat-file", "--filters", &format!("{commit}:{path}")])?;
+            match (wanted, found) {
+                (Some(wanted), Ok(found)) if wanted.starts_with(&found) => {}
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Commits the files `paths`, which git must know already, and nothing else. Hooks run; the commit is signed where
@@ -97,26 +123,39 @@ impl Repository {
     /// [`Error::NothingToCommit`] where none has changed and HEAD is another commit; [`Error::Refused`] for a file git
     /// does not know, or by a hook.
     pub fn commit(&self, message: &str, paths: &[String]) -> Result<Outcome, Error> {
-        let with = |args: &[&'static str]| -> Vec<String> {
-            args.iter().map(|arg| (*arg).to_owned()).chain(paths.iter().cloned()).collect()
+        let literal: Vec<String> = paths.iter().map(|path| format!(":(literal){path}")).collect();
+        let with = |args: &[&'static str]| {
+            args.iter().copied().chain(literal.iter().map(String::as_str)).map(str::to_owned).collect::<Vec<_>>()
         };
+        let of = |args: Vec<String>| self.program.git(&args.iter().map(String::as_str).collect::<Vec<_>>());
         let run = |args: Vec<String>| self.program.text(&args.iter().map(String::as_str).collect::<Vec<_>>());
-        let changed = if paths.is_empty() {
-            String::new()
-        } else {
+        let differs = !paths.is_empty() && {
             // With HEAD's files: one whose removal is staged is known as well.
             run(with(&["ls-files", "--error-unmatch", "--with-tree=HEAD", "--"]))?;
-            run(with(&["status", "--porcelain=v2", "--untracked-files=no", "--"]))?
+            of(with(&["diff", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty", "HEAD", "--"]))?.code != 0
         };
-        if changed.is_empty() {
-            let last = self.program.git(&["log", "-1", "--format=%B"])?;
-            let same = last.code == 0 && last.stdout.trim() == message.trim();
-            return if same { Ok(Outcome::Already) } else { Err(Error::NothingToCommit(paths.join(", "))) };
+        if !differs {
+            if !paths.is_empty() {
+                // A commit that was killed after the branch had moved left the index behind.
+                run(with(&["reset", "--quiet", "HEAD", "--"]))?;
+            }
+            let made = self.is_last_commit(message)?;
+            return if made { Ok(Outcome::Already) } else { Err(Error::NothingToCommit(paths.join(", "))) };
         }
         let mut args = with(&["commit", "--quiet", "--only", "--"]);
         args.insert(3, format!("--message={message}"));
         run(args)?;
         Ok(Outcome::Done)
+    }
+
+    /// Whether the commit at HEAD has this message, or it and what the hooks have added; then it is one that is nowhere else yet.
+    fn is_last_commit(&self, message: &str) -> Result<bool, Error> {
+        let last = self.program.git(&["log", "-1", "--no-show-signature", "--encoding=UTF-8", "--format=%B"])?;
+        if last.code != 0 || last.stdout.trim() == message.trim() {
+            return Ok(last.code == 0);
+        }
+        let elsewhere = ["for-each-ref", "--count=1", "--contains=HEAD", "refs/tags", "refs/remotes"];
+        Ok(says(&last.stdout, message) && self.program.text(&elsewhere)?.is_empty())
     }
 
     /// Tells git about the files `paths`, which are in the work tree.
@@ -127,11 +166,13 @@ impl Repository {
         if paths.is_empty() {
             return Ok(());
         }
-        let args: Vec<&str> = ["add", "--"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+        let literal: Vec<String> = paths.iter().map(|path| format!(":(literal){path}")).collect();
+        let args: Vec<&str> = ["add", "--"].into_iter().chain(literal.iter().map(String::as_str)).collect();
         self.program.text(&args).map(drop)
     }
 
-    /// Makes the annotated tag `name` at `commit`; one that is there already is accepted if it is at the same commit.
+    /// Makes the annotated tag `name` at `commit`, signed where the configuration says so; one that is there already is
+    /// accepted if it is at the same commit.
     ///
     /// # Errors
     /// [`Error::Taken`] where it is at another one.
@@ -146,85 +187,19 @@ impl Repository {
             Some(at) => Err(Error::Taken { kind: "tag", name: name.to_owned(), at }),
             None => {
                 let message = format!("--message={message}");
-                self.program.text(&["tag", "--annotate", &message, "--", name, &commit])?;
+                // Not by `--annotate`, which `tag.forceSignAnnotated` would not sign; a line may begin with `#42`.
+                self.program.text(&["tag", "--cleanup=whitespace", &message, "--", name, &commit])?;
                 Ok(Outcome::Done)
             }
         }
     }
 
-    /// Pushes branches and tags, all or none.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] where the remote or a hook does.
-    pub fn push(&self, remote: &str, refs: &[(Kind, &str)]) -> Result<Outcome, Error> {
-        let mut specs = Vec::new();
-        for (kind, name) in refs {
-            self.get(*kind, name)?;
-            specs.push(format!("{0}:{0}", kind.full(name)));
-        }
-        self.push_specs(remote, &specs, &[])
-    }
-
-    fn push_specs(&self, remote: &str, specs: &[String], options: &[&str]) -> Result<Outcome, Error> {
-        check_name(remote)?;
-        let mut args = vec!["push", "--atomic", "--porcelain"];
-        args.extend(options);
-        args.extend(["--", remote]);
-        args.extend(specs.iter().map(String::as_str));
-        let said = self.program.text(&args)?;
-        let flags = said.lines().filter(|line| line.contains('\t')).map(|line| line.chars().next());
-        Ok(if flags.into_iter().all(|flag| flag == Some('=')) { Outcome::Already } else { Outcome::Done })
-    }
-
-    /// Merges `branch` into `into` by a commit with both parents, without a checkout of either. With a `remote`, the
-    /// remote's `into` is brought here first, and gets the merge before the local branch does: a remote that refuses
-    /// leaves nothing behind.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] with the files; [`Error::Diverged`] where `into` has commits of its own here and there.
-    pub fn merge(&self, branch: &str, into: &str, remote: Option<&str>, message: &str) -> Result<Outcome, Error> {
-        let theirs = self.get(Kind::Branch, branch)?;
-        if let Some(remote) = remote {
-            self.pull(remote, into)?;
-        }
-        let ours = self.get(Kind::Branch, into)?;
-        if self.is_ancestor(&theirs, &ours)? {
-            return remote.map_or(Ok(Outcome::Already), |remote| self.push(remote, &[(Kind::Branch, into)]));
-        }
-        let tree = self.merged_tree(branch, &theirs, into, &ours)?;
-        let message = format!("-m{message}");
-        let mut args = vec!["commit-tree", "-p", &ours, "-p", &theirs, &message];
-        if self.program.git(&["config", "--type=bool", "--get", "commit.gpgsign"])?.stdout.trim() == "true" {
-            args.push("-S");
-        }
-        args.push(&tree);
-        let commit = self.program.text(&args)?.trim_end().to_owned();
-        if let Some(remote) = remote {
-            self.push_specs(remote, &[format!("{commit}:{}", Kind::Branch.full(into))], &[])?;
-        }
-        self.move_branch(into, Some(&ours), &commit)?;
-        Ok(Outcome::Done)
-    }
-
-    fn merged_tree(&self, branch: &str, theirs: &str, into: &str, ours: &str) -> Result<String, Error> {
-        let args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
-        let said = self.program.git(&args)?;
-        let mut parts = said.stdout.split('\0').filter(|part| !part.is_empty()).map(str::to_owned);
-        match (said.code, parts.next()) {
-            (0, Some(tree)) => Ok(tree.trim_end().to_owned()),
-            (1, Some(_)) => {
-                let [branch, into] = [branch, into].map(str::to_owned);
-                Err(Error::Conflict { branch, into, files: parts.collect() })
-            }
-            _ => Err(refused(&args, &said)),
-        }
-    }
-
     /// Deletes `branch` here and, with a `remote`, there; only where `main` (the remote's, when there is one) contains
-    /// it. Switches to `main` first where the branch is checked out.
+    /// it. Switches to `main` first where the branch is checked out, or to its commit where another work tree has `main`.
     ///
     /// # Errors
-    /// [`Error::NotContained`] where commits would be lost; nothing is deleted then.
+    /// [`Error::NotContained`] where commits would be lost, [`Error::Elsewhere`] where another work tree has the branch;
+    /// nothing is deleted then.
     pub fn delete_branch(&self, branch: &str, main: &str, remote: Option<&str>) -> Result<Outcome, Error> {
         let here = self.find(Kind::Branch, branch)?;
         let lost = || Error::NotContained { branch: branch.to_owned(), main: main.to_owned() };
@@ -235,11 +210,9 @@ impl Repository {
         let (base, there) = match remote {
             None => (self.get(Kind::Branch, main)?, None),
             Some(remote) => {
-                check_name(main)?;
-                self.fetch(remote)?;
+                let base = self.fetch_branch(remote, main)?;
                 let refs = self.remote_refs(remote)?;
-                let at = |name: &str| refs.iter().find(|other| other.name == name).map(|other| other.commit.clone());
-                (at(&Kind::Branch.full(main)).ok_or_else(lost)?, at(&full))
+                (base, refs.into_iter().find(|other| other.name == full).map(|other| other.commit))
             }
         };
         for commit in [&here, &there].into_iter().flatten() {
@@ -247,17 +220,35 @@ impl Repository {
                 return Err(lost());
             }
         }
+        // What is known here of the remote's; a push that deletes it removes that too, unless it is killed between.
+        let known = remote.map(|remote| format!("refs/remotes/{remote}/{branch}"));
+        if there.is_none()
+            && let Some(known) = known
+            && let Some(commit) = self.commit_of(&known)?
+            && self.is_ancestor(&commit, &base)?
+        {
+            self.program.text(&["update-ref", "-d", "--", &known])?;
+        }
         if here.is_none() && there.is_none() {
             return Ok(Outcome::Already);
+        }
+        if self.current_branch()?.as_deref() == Some(branch) {
+            match self.find(Kind::Branch, main)? {
+                Some(at) if self.checked_out(main)?.is_none() => self.switch(&["--no-guess", main], &at)?,
+                at => {
+                    let at = at.unwrap_or(base);
+                    self.switch(&["--detach", &at], &at)?;
+                }
+            }
+        }
+        if let Some(at) = self.checked_out(branch)? {
+            return Err(Error::Elsewhere { branch: branch.to_owned(), at });
         }
         if let (Some(remote), Some(commit)) = (remote, there) {
             let lease = format!("--force-with-lease={full}:{commit}");
             self.push_specs(remote, &[format!(":{full}")], &[&lease])?;
         }
         if here.is_some() {
-            if self.current_branch()?.as_deref() == Some(branch) {
-                self.program.text(&["switch", "--quiet", "--no-guess", main])?;
-            }
             self.program.text(&["branch", "--quiet", "-D", "--", branch])?;
         }
         Ok(Outcome::Done)
@@ -280,7 +271,7 @@ impl Repository {
             }
         }
         let path = path.to_string_lossy();
-        self.program.text(&["worktree", "add", "--quiet", "--detach", "--", &path, &commit])?;
+        self.program.text(&["worktree", "add", "--quiet", "--force", "--force", "--detach", "--", &path, &commit])?;
         Ok(Outcome::Done)
     }
 
@@ -294,5 +285,37 @@ impl Repository {
         }
         self.program.text(&["worktree", "remove", "--force", "--", &path.to_string_lossy()])?;
         Ok(Outcome::Done)
+    }
+}
+
+/// Whether a commit's message has every line of `wanted` in its order: the first with anything around it, the others as they are.
+fn says(message: &str, wanted: &str) -> bool {
+    // Lines that begin with `#` are taken out where `commit.cleanup` says so.
+    let mut wanted = wanted.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut lines = message.lines().map(str::trim);
+    let Some(subject) = wanted.next() else { return false };
+    let apart = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_alphanumeric());
+    let has_subject = |line: &str| {
+        line.split_once(subject)
+            .is_some_and(|(before, after)| apart(before.chars().next_back()) && apart(after.chars().next()))
+    };
+    lines.any(has_subject) && wanted.all(|wanted| lines.any(|line| line == wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::says;
+
+    #[test]
+    fn a_message_is_known_again_with_what_hooks_add_and_no_other_is_taken_for_it() {
+        let wanted = "fix: 42\n\n#42\nFixes: #1\n";
+        for message in ["fix: 42\n\nFixes: #1", "[OPS-1] fix: 42 (#7)\n\n#42\nFixes: #1\n\nChange-Id: I1\n"] {
+            assert!(says(message, wanted), "{message}");
+        }
+        for message in ["fix: 421\n\nFixes: #1", "prefix: 42\n\nFixes: #1", "fix: 42", "fix: 42\n\nFixes: #12", "other"]
+        {
+            assert!(!says(message, wanted), "{message}");
+        }
+        assert!(!says("anything", ""));
     }
 }

@@ -8,6 +8,7 @@ mod disk;
 mod exits;
 mod fields;
 mod fixture;
+mod kinds;
 mod output;
 mod preflight;
 mod production;

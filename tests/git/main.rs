@@ -1,0 +1,14 @@
+//! The repository's operations on real repositories with a bare remote.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod attributes;
+mod differential;
+mod hooks;
+mod killed;
+mod kinds;
+mod operations;
+mod rejected;
+mod rerere;
+mod sandbox;
+mod signing;
+mod submodules;
