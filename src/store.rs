@@ -22,6 +22,10 @@ mod filesystem;
 
 pub use filesystem::Filesystem;
 
+/// What the directory of a run is called while it is made, up to a few letters.
+const MAKING: &str = ".new-";
+/// After so long nobody makes a run there any more.
+const ABANDONED: Duration = Duration::from_secs(600);
 /// How long the lock of a process that is gone is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is tried again.
@@ -226,7 +230,7 @@ impl Store {
         let runs = self.root.join("runs");
         make_dir(&runs)?;
         let only_mine = Permissions::from_mode(0o700);
-        let making = tempfile::Builder::new().prefix(".new-").permissions(only_mine).tempdir_in(&runs);
+        let making = tempfile::Builder::new().prefix(MAKING).permissions(only_mine).tempdir_in(&runs);
         let making = making.map_err(io_error(&runs, "make a run in it"))?;
         let id = self.free_id(clock.now(), issue);
         let new = paths(&id, making.path());
@@ -282,6 +286,19 @@ impl Store {
     #[must_use]
     pub fn holder(&self) -> Option<Holder> {
         read_holder(&mut File::open(self.root.join("lock")).ok()?)
+    }
+
+    /// Removes what is left of runs whose beginning was cut off long ago. They never were.
+    pub fn sweep(&self) {
+        let abandoned = |entry: &fs::DirEntry| {
+            let age = entry.metadata().and_then(|of| of.modified()).ok().and_then(|at| at.elapsed().ok());
+            entry.file_name().to_string_lossy().starts_with(MAKING) && age.is_some_and(|age| age > ABANDONED)
+        };
+        let entries = fs::read_dir(self.root.join("runs")).into_iter().flatten().flatten();
+        for entry in entries.filter(abandoned) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 
     fn free_id(&self, now: Timestamp, issue: &str) -> String {

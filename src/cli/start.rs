@@ -91,6 +91,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     // The answers are read before anything starts, so that one for an unknown step stops it here.
     session.console(&Run::new(Outline::of(&loaded.runbook)))?;
     let mut lock = session.lock("a new run")?;
+    session.store.sweep();
     // Another may have begun and let go of the lock since the first look.
     if let Some(active) = select::active(&session.store)? {
         return Err(busy(&session, &active));

@@ -169,7 +169,13 @@ impl Engine {
             Next::Finish => {
                 self.commit(Event::RunFinished {})?;
                 self.remove_worktrees();
-                return Ok(Some(if self.brought_back.get() { Ending::RolledBack } else { Ending::Finished }));
+                // What a rollback could not take back is not done because all else is.
+                let left = self.left();
+                return Ok(Some(match self.brought_back.get() {
+                    _ if !left.is_empty() => Ending::Incomplete(left),
+                    true => Ending::RolledBack,
+                    false => Ending::Finished,
+                }));
             }
             Next::Over => return Ok(Some(Ending::Finished)),
         }
@@ -193,6 +199,10 @@ impl Engine {
 
     /// Says in the journal that the run stops here, where it does.
     fn ended(&self, ending: Ending) -> Result<Ending, Box<dyn Error>> {
+        // A run that is over takes no pause.
+        if self.next() == Next::Over {
+            return Ok(ending);
+        }
         let reason = match &ending {
             Ending::Finished | Ending::Declined | Ending::Yielded(_) | Ending::RolledBack => return Ok(ending),
             Ending::Failed(why) => format!("failed: {why}"),
@@ -204,7 +214,6 @@ impl Engine {
         match self.commit(Event::RunPaused { reason }) {
             Err(Stop::Yielded(by)) => Ok(Ending::Yielded(by)),
             Err(Stop::Broken(error)) => Err(error),
-            // A run that is over takes no pause.
             Ok(()) | Err(_) => Ok(ending),
         }
     }

@@ -1,15 +1,19 @@
 //! Where a step works: its directory, its files, and the tree its script comes from.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::Engine;
 use crate::action::{Kind, Place, Stop};
+use crate::digest::sha256;
 use crate::git;
 use crate::operator::Show;
 use crate::runbook::Step;
 use crate::vars::Values;
+
+/// How many symbolic links are followed to a script.
+const LINKS: usize = 8;
 
 /// Whether a script has to be that of the release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,20 +64,39 @@ impl Engine {
     fn released(&self, script: &str) -> Result<Option<PathBuf>, git::Error> {
         let repository = &self.world.repository;
         let commit = self.release_commit()?;
-        let there = repository.file_sha256(&commit, script)?;
-        if there == sha256_of(&repository.work_tree().join(script)) {
+        if self.is_of(&commit, repository.work_tree(), script)? {
             return Ok(None);
         }
         let short: String = commit.chars().take(12).collect();
         let tree = self.paths.dir.join("worktrees").join(&short);
         repository.add_worktree(&tree, &commit)?;
-        if there != sha256_of(&tree.join(script)) {
+        if !self.is_of(&commit, &tree, script)? {
             repository.remove_worktree(&tree)?;
             repository.add_worktree(&tree, &commit)?;
         }
         let said = format!("./{script} is not as the release has it here; it is taken from commit {short}");
         self.show(Show::Warning(&said));
         Ok(Some(tree))
+    }
+
+    /// Whether `script` below `root` is what `commit` has, and where it is a symbolic link, what it leads to as well.
+    fn is_of(&self, commit: &str, root: &Path, script: &str) -> Result<bool, git::Error> {
+        let mut script = PathBuf::from(script.trim_start_matches("./"));
+        for _ in 0..LINKS {
+            let there = self.world.repository.file_sha256(commit, &script.to_string_lossy())?;
+            let Ok(target) = std::fs::read_link(root.join(&script)) else {
+                return Ok(there == sha256_of(&root.join(&script)));
+            };
+            if there != Some(sha256(target.as_os_str().as_encoded_bytes())) {
+                return Ok(false);
+            }
+            match inside(script.parent().unwrap_or(Path::new("")), &target) {
+                Some(next) => script = next,
+                // What is not in the repository is as nobody has released it.
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
     }
 
     fn inner_dir(step: &Step, values: &Values) -> Result<PathBuf, Stop> {
@@ -119,8 +142,22 @@ impl Engine {
     }
 }
 
-fn sha256_of(path: &std::path::Path) -> Option<String> {
-    std::fs::read(path).ok().map(|bytes| crate::digest::sha256(&bytes))
+/// Where `target`, as a link in `dir` has it, leads; `None` where that is outside of the repository.
+fn inside(dir: &Path, target: &Path) -> Option<PathBuf> {
+    let mut path = dir.to_owned();
+    for part in target.components() {
+        match part {
+            Component::Normal(name) => path.push(name),
+            Component::CurDir => {}
+            Component::ParentDir if path.pop() => {}
+            _ => return None,
+        }
+    }
+    Some(path)
+}
+
+fn sha256_of(path: &Path) -> Option<String> {
+    std::fs::read(path).ok().map(|bytes| sha256(&bytes))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands behind `map_err`")]

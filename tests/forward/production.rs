@@ -177,3 +177,37 @@ fn what_users_are_not_on_is_asked_about_and_undone_and_is_not_what_production_ru
     assert_eq!(project.left("log"), "blue\nswitch\nundo switch\nundo blue\n");
     project.hotfix(&["status"]).exits(0).says(&["Production  v1.2.3 since"]);
 }
+
+#[test]
+fn a_script_behind_a_symbolic_link_is_compared_with_the_release_as_well() {
+    let project = steps(&["{id: a, affects: production, run: ./deploy.sh}"])
+        .file("bin/deploy.sh", "#!/bin/sh\necho released >> \"$T/log\"\n")
+        .open();
+    std::os::unix::fs::symlink("bin/deploy.sh", project.path("work/deploy.sh")).unwrap();
+    project.git("work", "add deploy.sh");
+    project.git("work", "commit -q -m link");
+    project.git("work", "tag -f -a -m release v1.2.3");
+    project.git("work", "push -q -f origin main v1.2.3");
+    let said = "./deploy.sh is not as the release has it here";
+    project.start("s/a: v1.2.4\n").exits(0).keeps(&[said]);
+    project.write("bin/deploy.sh", "#!/bin/sh\necho changed >> \"$T/log\"\n");
+    project.git("work", "commit -q -a -m changed");
+    project
+        .hotfix(&["start", "v1.2.3", "43", "--answers", &project.path("answers.yaml").display().to_string()])
+        .exits(0)
+        .says(&[said]);
+    assert_eq!(project.left("log"), "released\nreleased\n");
+}
+
+#[test]
+fn an_undo_that_was_left_is_not_forgotten_when_all_else_is_done() {
+    let project = steps(&["{id: a, run: 'true', undo: {run: 'exit 3'}}", "{id: boom, run: 'false'}"])
+        .stage("back\ntrigger: rollback", &["{id: look, run: 'true'}"])
+        .stage("after", &["{id: tell, when: \"direction in ['forward', 'back']\", run: 'true'}"])
+        .open();
+    let left = ["THE ROLLBACK IS NOT COMPLETE", "s/a: exit 3", "hotfix rollback"];
+    project.start("s/boom: rollback\n").exits(11).says(&left);
+    project.resume("").exits(11).says(&left);
+    project.tells("after/tell", &["started", "done"]);
+    project.resume("").exits(13);
+}
