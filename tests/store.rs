@@ -111,7 +111,7 @@ fn what_was_left_of_a_run_whose_beginning_was_cut_off_long_ago_is_removed() {
     let store = Store::under(dir.path());
     let paths = begin(&store, "1").unwrap();
     let [old, new] = [".new-old", ".new-new"].map(|name| dir.path().join("hotfix/runs").join(name));
-    [&old, &new].map(|path| fs::create_dir(path).unwrap());
+    [&old, &new].iter().for_each(|path| fs::create_dir(path).unwrap());
     let hour = std::time::Duration::from_secs(3600);
     fs::File::open(&old).unwrap().set_modified(std::time::SystemTime::now() - hour).unwrap();
     fs::File::open(&paths.dir).unwrap().set_modified(std::time::SystemTime::now() - hour).unwrap();
