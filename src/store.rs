@@ -260,6 +260,8 @@ impl Store {
         make_dir(&self.root)?;
         let path = self.root.join("lock");
         let file = private().read(true).write(true).create(true).truncate(false).open(&path);
+        // Where nothing can be written any more, it can still be held.
+        let file = file.or_else(|error| File::open(&path).map_err(|_| error));
         let mut file = file.map_err(io_error(&path, "open it"))?;
         let mut waited = Duration::ZERO;
         loop {
@@ -277,7 +279,8 @@ impl Store {
             waited += RETRY;
         }
         let mut lock = DriverLock { file, path };
-        lock.tell(holder)?;
+        // It is held, whether that can be written down or not: two must not drive.
+        let _ = lock.tell(holder);
         Ok(lock)
     }
 

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use context::{
     Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, LOST, Place, Settings, Stop, World,
 };
+pub use run::{make_values, was_announced};
 
 use crate::clock::{LocalFuture, Timestamp};
 use crate::operator::Form;

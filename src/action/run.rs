@@ -2,6 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -14,11 +15,22 @@ use crate::vars::text_of;
 
 /// How much of the end of an output is kept for conditions and messages, in bytes.
 const TAIL: usize = 64 * 1024;
+/// What the file is called that a command may give variables in, behind the name of its attempt.
+const VALUES: &str = ".values";
 /// How many of its last lines a message has.
 const LINES: usize = 5;
 
 /// Runs `command`, or goes on watching it where it was begun by a program that is gone.
 pub(super) async fn perform(command: &Command, ctx: &Context<'_>) -> Result<Done, Stop> {
+    let status = ctx.place.file(".status");
+    let found = process::find(&status, output::left_off(ctx)).await;
+    match found {
+        Ok(None | Some(Found::NeverBegan)) => {}
+        // What has begun needs neither its script nor its values any more.
+        Ok(Some(found)) => return taken_up(found, command, ctx).await,
+        Err(error) if ctx.values.text("direction") != "back" => return Err(Stop::broken(error)),
+        Err(_) => {}
+    }
     if let Some(script) = command.script().filter(|script| !ctx.place.dir.join(script).exists()) {
         return by_hand(command, script, ctx).await;
     }
@@ -30,15 +42,33 @@ pub(super) async fn perform(command: &Command, ctx: &Context<'_>) -> Result<Done
         ctx.desk.show(Show::CommandEnded);
         return came_of(&end?, ctx);
     }
-    let end = match running(command, ctx, given.clone()).await {
+    let end = match begun(command, ctx, given.clone()).await {
         Ok(mut running) => follow(&mut running, ctx).await,
-        Err(Err(Stop::Broken(error))) if ctx.values.text("direction") == "back" => {
+        Err(Stop::Broken(error)) if ctx.values.text("direction") == "back" => {
             let said =
                 format!("nothing can be kept of this command ({}); it is run all the same", whole(error.as_ref()));
             ctx.desk.show(Show::Warning(&said));
             unsupervised(command, ctx, given).await
         }
-        Err(stop) => stop,
+        Err(stop) => Err(stop),
+    };
+    ctx.desk.show(Show::CommandEnded);
+    came_of(&end?, ctx)
+}
+
+/// Goes on with what a program that is gone has begun.
+async fn taken_up(found: Found, command: &Command, ctx: &Context<'_>) -> Result<Done, Stop> {
+    let what = command.describe(ctx.values).unwrap_or_else(|_| "the command, as it was begun".to_owned());
+    let values = command.named(&given(ctx));
+    ctx.desk.show(Show::Command { text: &what, values: &values, timeout: ctx.settings.timeout });
+    let end = match found {
+        Found::Finished(end) => {
+            output::show_rest(ctx);
+            Ok(end)
+        }
+        Found::Running(mut running) => follow(&mut running, ctx).await,
+        Found::Lost { pgid } => Err(lost(pgid)),
+        Found::NeverBegan => return Ok(Done::default()),
     };
     ctx.desk.show(Show::CommandEnded);
     came_of(&end?, ctx)
@@ -86,50 +116,48 @@ pub(super) fn spec(command: &Command, ctx: &Context<'_>, given: Vec<(String, Str
     Ok(spec)
 }
 
-/// The command, running: begun, or found. `Err` is its end, where it has ended already, or why there is none.
-async fn running(
-    command: &Command,
-    ctx: &Context<'_>,
-    given: Vec<(String, String)>,
-) -> Result<Running, Result<End, Stop>> {
+/// The command, just begun.
+async fn begun(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>) -> Result<Running, Stop> {
     let status = ctx.place.file(".status");
-    let found = process::find(&status, output::left_off(ctx)).await;
-    if let Some(found) = found.map_err(|error| Err(Stop::broken(error)))? {
-        match found {
-            Found::Finished(end) => {
-                output::show_rest(ctx);
-                return Err(Ok(end));
-            }
-            Found::Running(running) => return Ok(*running),
-            Found::Lost { pgid } => return Err(Err(lost(pgid))),
-            // Its supervisor died before the command began: it can be begun.
-            Found::NeverBegan => {
-                fs::remove_file(&status).map_err(|error| Err(Stop::broken(error)))?;
-            }
-        }
+    // Its supervisor died before the command began.
+    match fs::remove_file(&status) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Stop::broken(error)),
+        _ => {}
     }
-    make_values(ctx).map_err(|error| Err(Stop::broken(error)))?;
+    make_values(&ctx.place.files).map_err(Stop::broken)?;
     let stdout = ctx.settings.capture.values().any(|from| *from == Capture::Stdout);
     let job = Job {
-        spec: spec(command, ctx, given).map_err(Err)?,
+        spec: spec(command, ctx, given)?,
         secrets: ctx.world.secret_values(),
         output: ctx.place.file(".log"),
         limit: ctx.world.output_limit,
         stdout: stdout.then(|| ctx.place.file(".stdout")),
         status,
     };
-    process::start(&job, &ctx.world.exe).await.map_err(|error| Err(Stop::broken(error)))
+    process::start(&job, &ctx.world.exe).await.map_err(Stop::broken)
 }
 
-/// Makes the empty file that the command may give variables in.
-fn make_values(ctx: &Context<'_>) -> std::io::Result<()> {
-    let path = ctx.place.file(".values");
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map(drop)
+/// Whether the files of the attempt `files` are there as they are from before it began. Where they are not, somebody has
+/// removed them, and nothing is known of what became of it.
+#[must_use]
+pub fn was_announced(files: &Path) -> bool {
+    process::beside(files, VALUES).exists()
+}
+
+/// Makes the empty file that the command of the attempt `files` may give variables in. It is there before the attempt is on
+/// record.
+///
+/// # Errors
+/// Where it cannot be made, with its name.
+pub fn make_values(files: &Path) -> std::io::Result<()> {
+    let path = process::beside(files, VALUES);
+    let made = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    made.map(drop).map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 /// Lends the terminal to a command that talks to the operator, which cannot outlive it.
 async fn lent(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>) -> Result<End, Stop> {
-    match make_values(ctx) {
+    match make_values(&ctx.place.files) {
         Err(error) if ctx.values.text("direction") != "back" => return Err(Stop::broken(error)),
         _ => {}
     }

@@ -11,6 +11,7 @@ use super::printed::{Printed, Raw, Stamps};
 use super::select::{Otherwise, Selected, select};
 use super::{Exit, Trouble, data, store};
 use crate::clock::{Clock as _, SystemClock};
+use crate::event::{Event, Record};
 use crate::process::{self, Reader, Times};
 use crate::report;
 use crate::run::{Phase, plain};
@@ -126,17 +127,24 @@ fn output(run: &Selected, step: &str, stamps: Stamps) -> Result<Exit, Trouble> {
         let message = format!("there is no output of a step {step} in run {}; there is: {there}", run.paths.id);
         Trouble::new(Exit::Nothing, message)
     })?;
-    let times = if stamps == Stamps::Shown { Some(times(&path, step)?) } else { None };
+    let times = if stamps == Stamps::Shown { Some(times(run, &path, step)?) } else { None };
     let form = if io::stdout().is_terminal() { Raw::No } else { Raw::Yes };
     data(|out| Printed::new(form, times).all(Reader::open(&path, 0), out))?;
     run.shown()
 }
 
 /// When the bytes of the output at `path` came.
-fn times(path: &Path, step: &str) -> Result<Times, Trouble> {
+fn times(run: &Selected, path: &Path, step: &str) -> Result<Times, Trouble> {
     let missing =
         |why: String| Trouble::new(Exit::Nothing, format!("it was not kept when the output of {step} came: {why}"));
-    let began = process::began(&path.with_extension("status")).map_err(|error| missing(super::whole(&error)))?;
+    let status = path.with_extension("status");
+    let began = if status.exists() {
+        process::began(&status).map_err(|error| missing(super::whole(&error)))?
+    } else {
+        // One that had the operator's terminal began with its step.
+        let began = |record: &&Record| matches!(&record.event, Event::StepStarted { step: key, .. } if key == step || plain(key) == step);
+        run.contents.records.iter().rev().find(began).map(|record| record.at)
+    };
     let began = began.ok_or_else(|| missing("it was never begun".to_owned()))?;
     Times::open(path, began).map_err(|error| missing(error.to_string()))
 }

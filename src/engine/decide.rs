@@ -10,7 +10,9 @@ use super::desk::StepDesk;
 use super::place::Origin;
 use super::steps::{Attempt, Entry};
 use super::trouble::Trouble;
-use crate::action::{Action, Asked, Context, Desk as _, Failure, LOST, Repetition, Stop, has_happened};
+use crate::action::{
+    Action, Asked, Context, Desk as _, Failure, LOST, Place, Repetition, Stop, has_happened, was_announced,
+};
 use crate::clock::brief;
 use crate::event::Event;
 use crate::operator::{Answer, Form, Outcome, Purpose, Show, Way};
@@ -118,7 +120,10 @@ impl Engine {
         let Body::Action(action) = &step.body else { return Ok(()) };
         let number = self.run(|run| run.step(key).attempts);
         let status = process::beside(&self.files(key, number), ".status");
-        let found = process::find(&status, 0).await.map_err(Stop::broken)?;
+        let found = process::find(&status, 0).await.unwrap_or_else(|error| {
+            self.show(Show::Warning(&format!("what became of the command of {key} cannot be read: {error}")));
+            Some(Found::Lost { pgid: None })
+        });
         let group = if let Some(Found::Lost { pgid }) = &found { *pgid } else { None };
         let began = match (found, action.kind().repetition()) {
             (Some(found @ (Found::Finished(_) | Found::Running(_))), _) => {
@@ -127,7 +132,7 @@ impl Engine {
                 return self.take_up(key, step, action, number).await;
             }
             (Some(Found::NeverBegan), _) | (None, Repetition::Unasked) => false,
-            (None, Repetition::Supervised) => step.interactive,
+            (None, Repetition::Supervised) => step.interactive || !was_announced(&self.files(key, number)),
             _ => true,
         };
         if !began {
@@ -143,8 +148,14 @@ impl Engine {
         let values = self.values(key, number);
         self.show_step(key, step, &values);
         let taken = async {
-            let settings = Self::settings(step, &values)?;
-            let place = self.place((step, action.kind()), self.files(key, number), Origin::WorkTree, &values)?;
+            // What has begun needs no values any more: one that is not there now is no failure of it.
+            let settings = Self::settings(step, &values).or_else(|_| {
+                let bare = Step { env: std::collections::BTreeMap::new(), ..step.clone() };
+                Self::settings(&bare, &values)
+            })?;
+            let (kind, files) = (action.kind(), self.files(key, number));
+            let place = self.place((step, kind), files.clone(), self.origin(key), &values);
+            let place = place.unwrap_or_else(|_| Place { dir: self.world.repository.work_tree().to_owned(), files });
             self.perform(Attempt { key, number, step, action, values, settings, place }).await
         };
         match taken.await {

@@ -9,7 +9,9 @@ use super::Engine;
 use super::desk::StepDesk;
 use super::place::Origin;
 use crate::action::confirm::OnNo;
-use crate::action::{Action, Asked, Context, Desk as _, Done, Failure, LOST, Place, Settings, Stop};
+use crate::action::{
+    Action, Asked, Context, Desk as _, Done, Failure, LOST, Place, Repetition, Settings, Stop, make_values,
+};
 use crate::event::Event;
 use crate::operator::{Form, Outcome, Purpose, Show, Way};
 use crate::run::{PRODUCTION, Phase, Reach, Status};
@@ -66,10 +68,8 @@ impl Engine {
             Body::Group(group) => return self.open_group(key, (step, group), number, &values).await,
         };
         let kind = action.kind();
-        let reach = self.run(|run| run.outline().step(key).map(|step| step.reach));
-        let origin = if reach.is_some_and(Reach::is_production) { Origin::Release } else { Origin::WorkTree };
         let settings = Self::settings(step, &values)?;
-        let place = self.place((step, kind), self.files(key, number), origin, &values)?;
+        let place = self.place((step, kind), self.files(key, number), self.origin(key), &values)?;
         let what = kind.describe(&values).map_err(|why| Stop::failed("template", why))?;
         if entry != Entry::Retry {
             self.ask_production((key, step), entry, &what).await?;
@@ -77,8 +77,20 @@ impl Engine {
         let mut given = values.for_script();
         given.extend(settings.env.iter().cloned());
         let evidence = self.evidence(kind, &place, kind.named(&given));
+        if kind.repetition() == Repetition::Supervised
+            && let Err(error) = make_values(&place.files)
+            && self.phase() == Phase::Forward
+        {
+            return Err(Stop::broken(error));
+        }
         self.commit(Event::StepStarted { step: key.to_owned(), attempt: number, what, evidence })?;
         self.perform(Attempt { key, number, step, action, values, settings, place }).await
+    }
+
+    /// Whether the script of the step `key` has to be that of the release.
+    pub(super) fn origin(&self, key: &str) -> Origin {
+        let reach = self.run(|run| run.outline().step(key).map(|step| step.reach));
+        if reach.is_some_and(Reach::is_production) { Origin::Release } else { Origin::WorkTree }
     }
 
     /// Why the step is left out, where it is.

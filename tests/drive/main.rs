@@ -12,5 +12,6 @@ mod git;
 mod kept;
 mod killed;
 mod lent;
+mod taken;
 mod terminal;
 mod whole;
