@@ -92,7 +92,13 @@ const MEASURED: &[&str] = &[
     "exit_code",
     "stdout",
     "count",
+    "increase",
+    "results",
+    "p50",
+    "p95",
+    "p99",
     "load1",
+    "cpu_percent",
     "memory_percent",
     "disk_percent",
 ];
@@ -250,6 +256,7 @@ static HTTP_LONG: Record = record(
         may("headers", Dict(&Template)),
         may("json", Any),
         may("body", Template),
+        may("redirects", Count),
         may("expect", Condition(RESPONSE)),
     ],
 );
@@ -275,6 +282,7 @@ static PROBE: Record = Record {
         may("log", Shape::Record(&LOG)),
         may("system", Shape::Record(&SYSTEM)),
         may("interval", Length),
+        may("timeout", Length),
         may("initial_delay", Length),
         may("count", Count),
         may("success_condition", Condition(MEASURED)),
@@ -284,8 +292,21 @@ static PROBE: Record = Record {
         may("consecutive_error_limit", Count),
     ],
 };
-static PROMETHEUS: Record = record("prometheus", &[must("url", Template), must("query", Template)]);
-static LOG: Record = record("log", &[must("path", Template), must("contains", Template)]);
+static PROMETHEUS: Record = record(
+    "prometheus",
+    &[
+        must("url", Template),
+        must("query", Template),
+        may("headers", Dict(&Template)),
+        may("range", Length),
+        may("step", Length),
+    ],
+);
+static LOG: Record = Record {
+    name: "log",
+    one_of: &["path", "run"],
+    fields: &[may("path", Template), may("run", COMMAND), must("contains", Template)],
+};
 static SYSTEM: Record = record("system", &[may("path", Template)]);
 const NOTIFY: Shape = Either(&[Template, Shape::Record(&NOTIFY_LONG)]);
 static NOTIFY_LONG: Record = record("notify", &[must("text", Template), may("channels", List(&Text))]);
