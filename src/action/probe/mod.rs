@@ -76,7 +76,7 @@ impl<'a> Watch<'a> {
             Source::Http(_) => Sense::Http(Latency::default()),
             Source::Run(_) | Source::Prometheus(_) => Sense::Number(Increase::default()),
             Source::Log(log) => Sense::Log(log::Follower::new(log, ctx)?),
-            Source::System(_) => Sense::System(Box::new(system::Host::new(conditions.names("cpu_percent")))),
+            Source::System(_) => Sense::System(Box::new(system::Host::new())),
         };
         let delay = length(&probe.initial_delay)?.unwrap_or_default();
         Ok(Self { probe, ctx, until, limits, delay, deadline, conditions, sense })
@@ -92,6 +92,9 @@ impl<'a> Watch<'a> {
             self.begin().await;
             // What stood in the log before is not what happens now: the first count is that of the first interval.
             due = due.plus(self.limits.interval.unwrap_or_default());
+        }
+        if self.conditions.names("cpu_percent") {
+            due = due.plus(system::LEAST);
         }
         loop {
             if let Some(until) = self.until.filter(|until| due >= *until) {
@@ -144,6 +147,7 @@ impl<'a> Watch<'a> {
         let outcome = measurement.word();
         told(format!("{} {} {outcome}", self.probe.name, short(&value)));
         let probe = self.probe.name.clone();
+        self.ctx.desk.sample(&probe, &value, outcome);
         if last.replace(outcome) != Some(outcome) {
             self.ctx.desk.record(Finding::Measured { probe, value, outcome })?;
         }

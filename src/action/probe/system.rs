@@ -1,50 +1,43 @@
 //! The state of this machine.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sysinfo::{MINIMUM_CPU_UPDATE_INTERVAL, System};
 
-use crate::clock::{Clock as _, SystemClock};
 use crate::gate::Facts;
+
+/// How long the processors are watched at least before it is said how busy they were.
+pub(super) const LEAST: Duration = MINIMUM_CPU_UPDATE_INTERVAL;
 
 /// This machine, as it was last seen: how busy its processors are shows only between two looks.
 pub(super) struct Host {
     system: System,
-    seen: Option<Instant>,
+    seen: Instant,
+    /// How busy they were, in percent of all of them.
+    busy: Option<f32>,
 }
 
 impl Host {
-    /// This machine; `with_cpu` where somebody asks for its processors from the first look on.
-    pub(super) fn new(with_cpu: bool) -> Self {
-        let mut host = Self { system: System::new(), seen: None };
-        if with_cpu {
-            host.see();
-        }
-        host
-    }
-
-    fn see(&mut self) {
-        self.system.refresh_cpu_usage();
-        self.seen = Some(Instant::now());
+    /// This machine. Its processors can be told of [`LEAST`] later.
+    pub(super) fn new() -> Self {
+        let mut system = System::new();
+        system.refresh_cpu_usage();
+        Self { system, seen: Instant::now(), busy: None }
     }
 
     /// What there is to see, with the file system that `path` is on.
     pub(super) async fn look(&mut self, path: String) -> Result<Facts, String> {
         let disk = tokio::task::spawn_blocking(move || disk(&path)).await.map_err(|error| error.to_string())??;
-        let known = self.seen;
-        if let Some(seen) = known {
-            let rest = MINIMUM_CPU_UPDATE_INTERVAL.saturating_sub(seen.elapsed());
-            if !rest.is_zero() {
-                SystemClock.sleep(rest).await;
-            }
+        if self.seen.elapsed() >= LEAST {
+            self.system.refresh_cpu_usage();
+            (self.seen, self.busy) = (Instant::now(), Some(self.system.global_cpu_usage()));
         }
-        self.see();
         self.system.refresh_memory();
         let (free, total) = (self.system.available_memory(), self.system.total_memory());
         Ok(vec![
             ("load1", System::load_average().one.into()),
-            ("cpu_percent", known.map(|_| f64::from(self.system.global_cpu_usage())).into()),
+            ("cpu_percent", self.busy.map(f64::from).into()),
             ("memory_percent", (total > 0).then(|| 100.0 * (1.0 - ratio(free, total))).into()),
             ("disk_percent", disk),
         ])
