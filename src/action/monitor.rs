@@ -144,6 +144,8 @@ pub struct System {
     pub path: Option<Template>,
 }
 
+/// How many probes are shown one by one.
+const SHOWN: usize = 8;
 /// How much later than the one before it each probe begins.
 const SPREAD: Duration = Duration::from_millis(1);
 
@@ -208,9 +210,13 @@ impl Monitor {
             let lines = &lines;
             let told = move |line: String| {
                 lines.borrow_mut()[at] = line;
-                if !self.background {
+                if !self.background && at < SHOWN {
                     let lines = lines.borrow();
-                    let known: Vec<_> = lines.iter().filter(|line| !line.is_empty()).map(String::as_str).collect();
+                    let known = lines.iter().take(SHOWN).filter(|line| !line.is_empty());
+                    let mut known: Vec<_> = known.cloned().collect();
+                    if lines.len() > SHOWN {
+                        known.push(format!("and {} more", lines.len() - SHOWN));
+                    }
                     ctx.desk.show(Show::Progress(&known.join(" · ")));
                 }
             };

@@ -14,6 +14,8 @@ pub(super) enum Shape {
     Script,
     /// A condition, and the names it may read beside the variables.
     Condition(&'static [&'static str]),
+    /// A condition of a probe, which may read what its source measures: [`MEASURED`].
+    Measured,
     /// A length of time.
     Length,
     /// How much of an output is kept.
@@ -82,25 +84,13 @@ pub(super) static ACTIONS: &[&str] =
     &["note", "ask", "confirm", "checklist", "approve", "run", "git", "http", "monitor", "notify", "shell", "group"];
 
 const RESPONSE: &[&str] = &["status", "elapsed_ms", "body", "json", "headers"];
-const MEASURED: &[&str] = &[
-    "result",
-    "status",
-    "elapsed_ms",
-    "body",
-    "json",
-    "headers",
-    "exit_code",
-    "stdout",
-    "count",
-    "increase",
-    "results",
-    "p50",
-    "p95",
-    "p99",
-    "load1",
-    "cpu_percent",
-    "memory_percent",
-    "disk_percent",
+/// What each source of a probe measures.
+pub(super) const MEASURED: &[(&str, &[&str])] = &[
+    ("http", &["status", "elapsed_ms", "p50", "p95", "p99", "body", "json", "headers"]),
+    ("run", &["exit_code", "result", "increase", "stdout"]),
+    ("prometheus", &["result", "increase", "results"]),
+    ("log", &["count"]),
+    ("system", &["load1", "cpu_percent", "memory_percent", "disk_percent"]),
 ];
 const ATTEMPTED: &[&str] = &["exit_code", "timed_out", "output"];
 const COMMAND: Shape = Either(&[Script, List(&Template)]);
@@ -285,8 +275,8 @@ static PROBE: Record = Record {
         may("timeout", Length),
         may("initial_delay", Length),
         may("count", Count),
-        may("success_condition", Condition(MEASURED)),
-        may("failure_condition", Condition(MEASURED)),
+        may("success_condition", Shape::Measured),
+        may("failure_condition", Shape::Measured),
         may("failure_limit", Count),
         may("inconclusive_limit", Count),
         may("consecutive_error_limit", Count),
