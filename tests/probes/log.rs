@@ -151,3 +151,13 @@ fn a_log_that_is_not_there_is_an_error_until_it_is() {
     assert_eq!(decided(&project, "p").0, "fail", "what it has when it comes is new");
     assert!(samples(&project, "p")[0]["value"].as_str().unwrap().contains("later.log: No such file"));
 }
+
+#[test]
+fn what_comes_after_the_last_whole_interval_is_counted_at_the_end() {
+    let probe =
+        "{name: p, log: {path: '{{ env.T }}/app.log', contains: ERROR}, interval: 1h, failure_condition: 'count > 0'}";
+    let writes = "{name: w, run: 'echo ERROR >> \"$T/app.log\"', interval: 100ms, success_condition: 'exit_code == 0'}";
+    let project = steps(&["{id: old, run: 'touch \"$T/app.log\"'}", &watch("for: 1s,", &[probe, writes])]).open();
+    project.start("").exits(5).says(&["1 failed, more than the 0 allowed; the last was", "; fails where count > 0"]);
+    assert_eq!(samples(&project, "p").len(), 1);
+}

@@ -131,7 +131,11 @@ fn a_gate_on_a_real_prometheus_sees_it_go() {
     }
     prometheus.child.kill().unwrap();
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(5));
-    assert_eq!(decided(&project, "p").0, "error");
+    let (decision, reason) = decided(&project, "p");
+    assert!(
+        decision == "error" && reason.contains("5 errors one after the other, more than the 4 allowed; the last was")
+    );
+    assert!(reason.contains("refused the connection"), "{reason}");
     let readings = readings(&project, "p");
     assert_eq!(readings[0], (1.0.into(), "success".to_owned()));
     assert!(readings[1].1 == "error", "{readings:?}");

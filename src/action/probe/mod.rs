@@ -17,7 +17,9 @@ use serde_json::Value;
 use super::monitor::{Probe, Source};
 use super::{Context, Finding, Settings, Stop};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
-use crate::gate::{Answer, Conditions, Decision, Facts, Increase, Judged, Latency, Limits, Tally, Verdict};
+use crate::gate::{
+    Answer, Conditions, Decision, Facts, Increase, Judged, Latency, Limits, Measurement, Tally, Verdict,
+};
 use crate::http::Request;
 use crate::process::How;
 use crate::vars::text_of;
@@ -88,7 +90,7 @@ impl<'a> Watch<'a> {
         let (mut tally, mut last) = (Tally::default(), None);
         let mut due = clock.now().plus(self.delay).plus(offset);
         if matches!(self.sense, Sense::Log(_)) {
-            self.pass(due).await;
+            self.pass(self.until.map_or(due, |until| until.min(due))).await;
             self.begin().await;
             // What stood in the log before is not what happens now: the first count is that of the first interval.
             due = due.plus(self.limits.interval.unwrap_or_default());
@@ -103,13 +105,13 @@ impl<'a> Watch<'a> {
                 if matches!(self.sense, Sense::Log(_)) {
                     self.take(&mut tally, &mut last, &told).await?;
                 }
-                return Ok(tally.close(&self.limits));
+                return Ok(self.explained(tally.close(&self.limits), last));
             }
             self.pass(due).await;
             self.take(&mut tally, &mut last, &told).await?;
             let decision = tally.decide(&self.limits);
-            if decision.verdict != Verdict::Running {
-                return Ok(decision);
+            if decision.is_final() {
+                return Ok(self.explained(decision, last));
             }
             due = self.limits.next_due(due, clock.now());
         }
@@ -136,22 +138,29 @@ impl<'a> Watch<'a> {
     }
 
     /// Measures once, and says and writes down what came of it.
-    async fn take(
-        &mut self,
-        tally: &mut Tally,
-        last: &mut Option<&'static str>,
-        told: &impl Fn(String),
-    ) -> Result<(), Stop> {
-        let Some(Judged { measurement, value }) = self.measure().await else { return Ok(()) };
-        tally.record(measurement);
-        let outcome = measurement.word();
-        told(format!("{} {} {outcome}", self.probe.name, short(&value)));
-        let probe = self.probe.name.clone();
-        self.ctx.desk.sample(&probe, &value, outcome);
-        if last.replace(outcome) != Some(outcome) {
+    async fn take(&mut self, tally: &mut Tally, last: &mut Option<Judged>, told: &impl Fn(String)) -> Result<(), Stop> {
+        let Some(judged) = self.measure().await else { return Ok(()) };
+        tally.record(judged.measurement);
+        let (outcome, probe) = (judged.measurement.word(), self.probe.name.clone());
+        told(format!("{probe} {} {outcome}", short(&judged.value)));
+        self.ctx.desk.sample(&probe, &judged.value, outcome);
+        let value = judged.value.clone();
+        if last.replace(judged).is_none_or(|last| last.measurement.word() != outcome) {
             self.ctx.desk.record(Finding::Measured { probe, value, outcome })?;
         }
         Ok(())
+    }
+
+    /// The decision with what was read last and what it was held to, where it is no pass.
+    fn explained(&self, mut decision: Decision, last: Option<Judged>) -> Decision {
+        if let Some(Judged { measurement, value }) = last.filter(|_| decision.verdict != Verdict::Pass) {
+            let Conditions { success, failure } = self.conditions;
+            let held = [("; expected", success), ("; fails where", failure)];
+            let held = held.into_iter().filter_map(|(what, condition)| Some(format!("{what} {}", condition?.text())));
+            let held = if measurement == Measurement::Error { String::new() } else { held.collect() };
+            decision.reason = format!("{}; the last was {}{held}", decision.reason, text_of(&value));
+        }
+        decision
     }
 
     /// One measurement; `None` where it is only what the next is compared with.

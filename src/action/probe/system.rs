@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sysinfo::{MINIMUM_CPU_UPDATE_INTERVAL, System};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::gate::Facts;
 
@@ -16,6 +17,8 @@ pub(super) struct Host {
     seen: Instant,
     /// How busy they were, in percent of all of them.
     busy: Option<f32>,
+    /// A look at the disk that has not come back: on a network it may hang, and one at a time is enough.
+    looking: Option<JoinHandle<Result<Value, String>>>,
 }
 
 impl Host {
@@ -23,12 +26,14 @@ impl Host {
     pub(super) fn new() -> Self {
         let mut system = System::new();
         system.refresh_cpu_usage();
-        Self { system, seen: Instant::now(), busy: None }
+        Self { system, seen: Instant::now(), busy: None, looking: None }
     }
 
     /// What there is to see, with the file system that `path` is on.
     pub(super) async fn look(&mut self, path: String) -> Result<Facts, String> {
-        let disk = tokio::task::spawn_blocking(move || disk(&path)).await.map_err(|error| error.to_string())??;
+        let disk = self.looking.get_or_insert_with(|| spawn_blocking(move || disk(&path))).await;
+        self.looking = None;
+        let disk = disk.map_err(|error| error.to_string())??;
         if self.seen.elapsed() >= LEAST {
             self.system.refresh_cpu_usage();
             (self.seen, self.busy) = (Instant::now(), Some(self.system.global_cpu_usage()));
