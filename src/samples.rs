@@ -86,7 +86,6 @@ impl Samples {
         if self.file.is_none() {
             self.open(sealed)?;
         }
-        self.sealed = self.sealed.max(sealed);
         let Some(file) = &mut self.file else { return Ok(()) };
         if let Err(error) = file.write_all(&line) {
             // What was written of the line goes with the next opening at the latest.

@@ -292,6 +292,8 @@ fn readings_come_to_what_the_table_says() {
         ("-", "json.bad > 5",        strict(once()), r#"{"bad":null}"#,     "e",     Error),
         ("-", "json.deep.bad > 5",   strict(once()), r#"{"good":4}"#,       "e",     Error),
         ("-", "json.a / json.b > 0.5", strict(once()), r#"{"a":0,"b":0}"#,  "e",     Error),
+        ("json.a | float < 5", "-",  strict(once()), r#"{"a":"NaN"}"#,      "e",     Error),
+        ("-", "json.a | float > 5",  strict(once()), r#"{"a":"NaN"}"#,      "e",     Error),
         ("status == 200", "json.bad > 5", strict(once()), r#"{"good":4}"#,  "e",     Error),
         ("status == 200 or json.bad < 5", "-", strict(once()), r#"{"x":1}"#, "s",    Pass),
         // four errors in a row are borne; a value of either kind begins the count anew; none is one of the count

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::monitor::{Probe, Source};
-use super::{Context, Finding, Settings, Stop};
+use crate::action::monitor::{Probe, Source};
+use crate::action::{self, Context, Finding, Settings, Stop};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::gate::{
     Answer, Conditions, Decision, Facts, Increase, Judged, Latency, Limits, Measurement, Tally, Verdict,
@@ -190,7 +190,7 @@ impl<'a> Watch<'a> {
                 let request = Request { timeout: self.deadline, ..http.request(values)? };
                 let response = self.ctx.world.http.send(&request).await.map_err(|failure| failure.to_string())?;
                 latency.record(response.elapsed_ms);
-                let mut facts = super::http::facts(&response);
+                let mut facts = action::http::facts(&response);
                 facts.extend(
                     [("p50", 50), ("p95", 95), ("p99", 99)]
                         .map(|(name, percent)| (name, latency.percentile(percent).into())),
@@ -201,9 +201,9 @@ impl<'a> Watch<'a> {
                 // What is too late is dropped, and killed by that.
                 let settings = Settings { timeout: None, ..self.ctx.settings.clone() };
                 let ctx = Context { settings: &settings, ..*self.ctx };
-                let captured = super::run::ask_command(command, &ctx).await.map_err(said)?;
+                let captured = action::run::ask_command(command, &ctx).await.map_err(said)?;
                 match &captured.how {
-                    How::Exited(_) | How::Signalled(_) => Ok(grown(super::run::facts(&captured), increase)),
+                    How::Exited(_) | How::Signalled(_) => Ok(grown(action::run::facts(&captured), increase)),
                     other => Err(other.to_string()),
                 }
             }
