@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::operator::{Answer, Purpose};
+use crate::samples::Seal;
 
 mod record;
 
@@ -13,7 +14,7 @@ pub use record::{GENESIS, Record};
 
 /// The format that this program writes, and the newest that it reads: one more with every event, field or meaning that a program
 /// before it would overlook.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What happened. The tag is the event's name in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -197,6 +198,9 @@ pub enum Event {
         decision: String,
         /// The same in words.
         reason: String,
+        /// The samples up to then, those of other gates among them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        samples: Option<Seal>,
     },
     /// A threshold of the incident clock has passed.
     #[serde(rename = "escalation.due")]

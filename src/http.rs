@@ -1,15 +1,15 @@
 //! One HTTP request and what came back.
 //!
 //! # Why
-//! As `curl` without options does it: a redirect is an answer and is not followed, a status is never a failure of the
-//! request, nothing is sent a second time, and proxies come from the environment, except for this machine, which no proxy
+//! As `curl` without options does it: a redirect is an answer and is not followed unless the request says so (`curl -L`), a
+//! status is never a failure of the request, nothing is sent a second time, and proxies come from the environment, except for this machine, which no proxy
 //! could reach. Every request makes its own connection: a probe that reuses one does not see that new ones are refused.
 //! Whatever a server sends, no more than [`MAX_BODY`] is kept.
 //!
 //! The client is built by the first request, so that a machine without a store of root certificates loses `https://` and
 //! nothing else.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
@@ -40,6 +40,8 @@ pub struct Request {
     pub body: Option<String>,
     /// From the first packet to the last byte of the body.
     pub timeout: Duration,
+    /// How many redirects are followed; the answer is the one after them. With none, a redirect is the answer.
+    pub redirects: u32,
 }
 
 impl Request {
@@ -53,6 +55,7 @@ impl Request {
             json: None,
             body: None,
             timeout: DEFAULT_TIMEOUT,
+            redirects: 0,
         }
     }
 }
@@ -111,6 +114,14 @@ pub enum Failure {
         /// Host and port.
         to: String,
     },
+    /// One redirect after the other.
+    #[error("{to} redirects more than the {redirects} times that are followed: ask for the address it ends at")]
+    Redirects {
+        /// Host and port.
+        to: String,
+        /// How many are followed.
+        redirects: u32,
+    },
     /// Not a URL this can fetch.
     #[error("not a URL that can be fetched ({why}): write it whole, as in https://example.com/health")]
     BadUrl {
@@ -136,11 +147,10 @@ pub enum Failure {
 /// Sends requests. Cheap to make; the first request pays.
 #[derive(Debug, Default)]
 pub struct Http {
-    direct: OnceCell<Built>,
-    by_environment: OnceCell<Built>,
+    clients: RefCell<BTreeMap<(Route, u32), Built>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Route {
     /// Straight to this machine.
     Direct,
@@ -169,7 +179,8 @@ impl Http {
     pub async fn send(&self, request: &Request) -> Result<Response, Failure> {
         let url = parsed(&request.url)?;
         let to = place(&url);
-        let outgoing = self.client(&url, &to)?.request(method(&request.method)?, url).timeout(request.timeout);
+        let outgoing = self.client(&url, &to, request.redirects)?.request(method(&request.method)?, url);
+        let outgoing = outgoing.timeout(request.timeout);
         let outgoing = outgoing.headers(headers(&request.headers)?);
         let outgoing = match (&request.json, &request.body) {
             (Some(json), _) => outgoing.json(json),
@@ -177,7 +188,7 @@ impl Http {
             (None, None) => outgoing,
         };
         let started = Instant::now();
-        let failed = |error: reqwest::Error| failure(&error, to.clone(), request.timeout);
+        let failed = |error: reqwest::Error| failure(&error, to.clone(), request);
         let mut answer = outgoing.send().await.map_err(failed)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
@@ -195,35 +206,37 @@ impl Http {
         })
     }
 
-    fn client(&self, url: &Url, to: &str) -> Result<&reqwest::Client, Failure> {
-        let built = if is_loopback(url) {
-            self.direct.get_or_init(|| built(Route::Direct))
-        } else {
-            self.by_environment.get_or_init(|| built(Route::ByEnvironment))
-        };
+    fn client(&self, url: &Url, to: &str, redirects: u32) -> Result<reqwest::Client, Failure> {
+        let route = if is_loopback(url) { Route::Direct } else { Route::ByEnvironment };
+        let mut clients = self.clients.borrow_mut();
+        let built = clients.entry((route, redirects)).or_insert_with(|| built(route, redirects));
         if let (Some(why), "https") = (&built.no_roots, url.scheme()) {
             return Err(Failure::Tls { to: to.to_owned(), why: format!("this machine's root certificates: {why}") });
         }
-        built.client.as_ref().map_err(|why| Failure::BadRequest { why: why.clone() })
+        built.client.clone().map_err(|why| Failure::BadRequest { why })
     }
 }
 
-fn built(route: Route) -> Built {
+fn built(route: Route, redirects: u32) -> Built {
     // An error says that a provider is already there, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match options(route).build() {
+    match options(route, redirects).build() {
         Ok(client) => Built { client: Ok(client), no_roots: None },
         Err(error) => {
-            let plain = options(route).tls_certs_only([]).build();
+            let plain = options(route, redirects).tls_certs_only([]).build();
             Built { client: plain.map_err(|error| innermost(&error)), no_roots: Some(innermost(&error)) }
         }
     }
 }
 
-fn options(route: Route) -> reqwest::ClientBuilder {
+fn options(route: Route, redirects: u32) -> reqwest::ClientBuilder {
+    let redirects = match redirects {
+        0 => redirect::Policy::none(),
+        some => redirect::Policy::limited(usize::try_from(some).unwrap_or(usize::MAX)),
+    };
     let options = reqwest::Client::builder()
         .user_agent(concat!("hotfix/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
+        .redirect(redirects)
         .retry(retry::never())
         .pool_max_idle_per_host(0);
     match route {
@@ -280,10 +293,12 @@ fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
     joined
 }
 
-fn failure(error: &reqwest::Error, to: String, after: Duration) -> Failure {
+fn failure(error: &reqwest::Error, to: String, request: &Request) -> Failure {
     let why = innermost(error);
     if error.is_timeout() {
-        Failure::Timeout { to, after }
+        Failure::Timeout { to, after: request.timeout }
+    } else if error.is_redirect() {
+        Failure::Redirects { to, redirects: request.redirects }
     } else if error.is_builder() {
         Failure::BadRequest { why }
     } else if chain(error).any(is_tls) {

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod digest;
+pub mod samples;
 pub mod vars;
 pub mod template;
 pub mod mask;

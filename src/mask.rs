@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, BuildError, MatchKind, packed};
+use serde_json::Value;
 
 /// What stands in the place of a secret.
 pub const STARS: &str = "***";
@@ -71,6 +72,16 @@ impl Masker {
     #[must_use]
     pub fn text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.bytes(text.as_bytes())).into_owned()
+    }
+
+    /// Takes the secrets out of every text in `value`; the names of its fields stay.
+    pub fn value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.text(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.value(field)),
+            _ => {}
+        }
     }
 
     /// A masker of input that comes in pieces.

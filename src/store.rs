@@ -53,6 +53,12 @@ pub struct RunPaths {
 }
 
 impl RunPaths {
+    /// The file with the readings of its probes.
+    #[must_use]
+    pub fn samples(&self) -> PathBuf {
+        self.dir.join("samples.jsonl")
+    }
+
     /// What the files of an attempt at the step `key` are called, up to their endings.
     #[must_use]
     pub fn files(&self, key: &str, attempt: u32) -> PathBuf {

@@ -4,6 +4,7 @@
 //! All three are one language (minijinja), strict: a name that nobody gave is an error and never an empty text. Fuel bounds
 //! what an expression may cost, so that no runbook can hang the program.
 
+mod measured;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -114,6 +115,14 @@ impl Condition {
             .ok()
             .filter(|_| value.kind() == minijinja::value::ValueKind::Bool)
             .ok_or_else(|| format!("`{}` is `{value}`, which is neither true nor false", self.0))
+    }
+
+    /// The first number that it compares with anything and that follows from `facts` alone; `None` where it compares none.
+    #[must_use]
+    pub fn measured(&self, facts: &[(&'static str, serde_json::Value)]) -> Option<serde_json::Value> {
+        let facts = Value::from_pairs(facts.iter().map(|(name, value)| (*name, Value::from(Serde(value)))));
+        let number = with_engine(|env| measured::measured(env, &self.0, &facts))?;
+        serde_json::to_value(&number).ok()
     }
 
     /// The names it reads.

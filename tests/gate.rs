@@ -1,8 +1,13 @@
-//! Rows of measurements and what they come to.
+//! Rows of readings, what each means, and what they come to.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::time::Duration;
 
-use hotfix::gate::{Limits, Measurement, Tally, Verdict, classify, decide};
+use hotfix::clock::Timestamp;
+use hotfix::gate::{Answer, Conditions, Increase, Limits, Measurement, Tally, Verdict, classify, decide};
+use hotfix::template::Condition;
+use hotfix::vars::Values;
+use serde_json::Value;
 
 /// `s` success, `f` failure, `i` inconclusive, `e` error.
 fn row(text: &str) -> Vec<Measurement> {
@@ -179,4 +184,178 @@ fn limits_that_cannot_work_are_named() {
     assert_eq!(count(1).fault(), None);
     assert!(count(0).fault().is_some() && count(2).fault().is_some());
     assert!(Limits { interval: Some(Duration::ZERO), ..five_of() }.fault().is_some());
+}
+
+/// A gate over readings: what it is told of its probe, and what that comes to.
+///
+/// A reading is a number, a text in quotes, or the JSON of a body; `nan`; `nodata`, `refused`: there is nothing, and why;
+/// `absent`: the probe read, but not this; `late`: the number 1, after the deadline; `end`: there is no more time.
+struct Row {
+    success: &'static str,
+    failure: &'static str,
+    limits: Limits,
+    readings: &'static str,
+    /// What each reading means: `s`, `f`, `i` or `e`, up to the decision.
+    means: &'static str,
+    verdict: Verdict,
+}
+
+const DEADLINE: Duration = Duration::from_secs(5);
+
+fn answer(reading: &str) -> Answer {
+    let result = |value: Value| Ok(vec![("result", value)]);
+    let facts = match reading {
+        "nodata" => Err("no data".to_owned()),
+        "refused" => Err("127.0.0.1:80 refused the connection".to_owned()),
+        "absent" => result(Value::Null),
+        "nan" => result(f64::NAN.into()),
+        "late" => result(1.into()),
+        text => match serde_json::from_str::<Value>(text) {
+            Ok(value) if value.is_object() => Ok(vec![("status", 200.into()), ("json", value)]),
+            Ok(value) => result(value),
+            Err(error) => panic!("{text}: {error}"),
+        },
+    };
+    let took = if reading == "late" { DEADLINE + Duration::from_millis(1) } else { Duration::from_millis(20) };
+    Answer { facts, took }
+}
+
+impl Row {
+    #[track_caller]
+    fn check(&self) {
+        let [success, failure] = [self.success, self.failure].map(|text| (text != "-").then(|| Condition::new(text)));
+        let conditions = Conditions { success: success.as_ref(), failure: failure.as_ref() };
+        let (mut tally, mut means, mut decision) = (Tally::default(), String::new(), None);
+        for reading in self.readings.split_whitespace() {
+            let decided = if reading == "end" {
+                tally.close(&self.limits)
+            } else {
+                let judged = conditions.judge(&Values::default(), answer(reading), DEADLINE);
+                means.push_str(&judged.measurement.word()[..1]);
+                tally.record(judged.measurement);
+                tally.decide(&self.limits)
+            };
+            let over = decided.is_final();
+            decision = Some(decided);
+            if over {
+                break;
+            }
+        }
+        let decision = decision.unwrap();
+        let expected = (self.means, self.verdict);
+        assert_eq!((means.as_str(), decision.verdict), expected, "{}: {}", self.readings, decision.reason);
+    }
+}
+
+#[test]
+fn readings_come_to_what_the_table_says() {
+    use Verdict::{Error, Fail, Inconclusive, Pass, Running};
+    let once = Limits::default;
+    let of = |count| Limits { count: Some(count), interval: Some(Duration::from_secs(30)), ..once() };
+    let endless = Limits { count: None, ..of(1) };
+    let bears = |failures| Limits { failure_limit: failures, ..of(4) };
+    let unsure = |times| Limits { inconclusive_limit: times, ..of(4) };
+    let strict = |limits| Limits { consecutive_error_limit: 0, ..limits };
+    #[rustfmt::skip]
+    let table = [
+        // neither count nor interval: one measurement, and errors are none
+        ("result < 5", "-",          once(),   "4",                         "s",     Pass),
+        ("result < 5", "-",          once(),   "5",                         "f",     Fail),
+        ("result < 5", "-",          once(),   "nodata",                    "e",     Running),
+        ("result < 5", "-",          once(),   "nodata nodata 4",           "ees",   Pass),
+        ("result < 5", "-",          once(),   "nodata nodata 5",           "eef",   Fail),
+        ("result < 5", "-",          once(),   "nodata end",                "e",     Inconclusive),
+        // one condition alone decides both ways, of two failure wins, neither asks, none at all takes any value
+        ("-",          "result > 5", once(),   "5",                         "s",     Pass),
+        ("-",          "result > 5", once(),   "6",                         "f",     Fail),
+        ("result < 5", "result > 9", once(),   "4",                         "s",     Pass),
+        ("result < 5", "result > 9", once(),   "10",                        "f",     Fail),
+        ("result < 5", "result > 9", once(),   "7",                         "i",     Inconclusive),
+        ("result < 9", "result > 5", once(),   "7",                         "f",     Fail),
+        ("-",          "-",          once(),   "7",                         "s",     Pass),
+        ("-",          "-",          once(),   "nodata nodata",             "ee",    Running),
+        // no data, NaN, a number that was not to be had, a text for one, an answer after the deadline: never a pass
+        ("result < 5", "-",          strict(once()), "nodata",              "e",     Error),
+        ("result < 5", "-",          strict(once()), "nan",                 "e",     Error),
+        ("-",          "result > 5", strict(once()), "nan",                 "e",     Error),
+        ("result < 5", "-",          strict(once()), "absent",              "e",     Error),
+        ("-",          "result > 5", strict(once()), "absent",              "e",     Error),
+        ("result < 5", "-",          strict(once()), "\"4\"",               "e",     Error),
+        ("-",          "result > 5", strict(once()), "\"4\"",               "e",     Error),
+        ("result < 5", "-",          strict(once()), "late",                "e",     Error),
+        ("-",          "-",          strict(once()), "late",                "e",     Error),
+        ("-",          "count > 5",  strict(once()), "4",                   "e",     Error),
+        // fields of a body that are there, are not, or are none
+        ("json.bad < 5", "-",        strict(once()), r#"{"bad":4}"#,        "s",     Pass),
+        ("json.bad < 5", "-",        strict(once()), r#"{"good":4}"#,       "e",     Error),
+        ("-", "json.bad > 5",        strict(once()), r#"{"good":4}"#,       "e",     Error),
+        ("-", "json.bad > 5",        strict(once()), r#"{"bad":null}"#,     "e",     Error),
+        ("-", "json.deep.bad > 5",   strict(once()), r#"{"good":4}"#,       "e",     Error),
+        ("-", "json.a / json.b > 0.5", strict(once()), r#"{"a":0,"b":0}"#,  "e",     Error),
+        ("json.a | float < 5", "-",  strict(once()), r#"{"a":"NaN"}"#,      "e",     Error),
+        ("-", "json.a | float > 5",  strict(once()), r#"{"a":"NaN"}"#,      "e",     Error),
+        ("status == 200", "json.bad > 5", strict(once()), r#"{"good":4}"#,  "e",     Error),
+        ("status == 200 or json.bad < 5", "-", strict(once()), r#"{"x":1}"#, "s",    Pass),
+        // four errors in a row are borne; a value of either kind begins the count anew; none is one of the count
+        ("result < 5", "-",          of(2),    "late late late late",       "eeee",  Running),
+        ("result < 5", "-",          of(2),    "late nan nodata refused absent", "eeeee", Error),
+        ("result < 5", "-",          of(2),    "late nan nodata refused 4 4", "eeeess", Pass),
+        ("result < 5", "-",          Limits { failure_limit: 1, ..of(3) },
+                                               "late late late 9 late late 4 late 4", "eeefeeses", Pass),
+        ("result < 5", "-",          of(3),    "4 nodata nodata nodata nodata 4 nodata nodata nodata nodata", "seeeeseeee", Running),
+        // limits are breached when the counter is greater
+        ("result < 5", "-",          bears(2), "9 9 4 4",                   "ffss",  Pass),
+        ("result < 5", "-",          bears(2), "9 4 9 9",                   "fsff",  Fail),
+        ("result < 5", "-",          bears(2), "4 4 4 9",                   "sssf",  Pass),
+        ("result < 5", "result > 9", unsure(1), "7 4 4 4",                  "isss",  Pass),
+        ("result < 5", "result > 9", unsure(1), "7 4 7",                    "isi",   Inconclusive),
+        ("result < 5", "result > 9", unsure(1), "7 10",                     "if",    Fail),
+        // without a count it goes on to its end; then what was measured decides, and what was not cannot pass
+        ("result < 5", "-",          endless.clone(), "4 4 4 4 4 4 4",      "sssssss", Running),
+        ("result < 5", "-",          endless.clone(), "4 4 4 end",          "sss",   Pass),
+        ("result < 5", "-",          endless.clone(), "end",                "",      Inconclusive),
+        ("result < 5", "-",          endless.clone(), "4 4 late end",       "sse",   Inconclusive),
+        ("result < 5", "-",          endless.clone(), "4 late 4 end",       "ses",   Pass),
+        ("result < 5", "-",          endless,  "4 4 9",                     "ssf",   Fail),
+        ("result < 5", "-",          of(4),    "4 4 4 end",                 "sss",   Inconclusive),
+    ];
+    for (success, failure, limits, readings, means, verdict) in table {
+        Row { success, failure, limits, readings, means, verdict }.check();
+    }
+}
+
+#[test]
+fn the_value_is_the_number_that_is_compared() {
+    let value = |condition: &str, reading: &str| {
+        let condition = Condition::new(condition);
+        let conditions = Conditions { success: Some(&condition), failure: None };
+        conditions.judge(&Values::default(), answer(reading), DEADLINE).value
+    };
+    assert_eq!(value("result < 5", "4"), 4);
+    assert_eq!(value("200 <= status and json.bad < 5", r#"{"bad":3}"#), 200);
+    assert_eq!(value("json.bad < 5", r#"{"bad":3,"long":"text"}"#), 3);
+    assert_eq!(value("json.bad / json.all < 0.5", r#"{"bad":1,"all":4}"#), 0.25);
+    assert_eq!(value("not (5 <= json.bad)", r#"{"bad":3}"#), 3);
+    assert_eq!(value("json.state == 'up'", r#"{"state":"up"}"#), serde_json::json!({"state": "up"}));
+    assert_eq!(value("result < 5", "nodata"), "no data");
+    let long = format!("{{\"text\":\"{}\"}}", "ä".repeat(100_000));
+    assert!(value("json.text == 'x'", &long).as_str().is_some_and(|text| text.chars().count() == 201));
+}
+
+#[test]
+fn a_total_that_fell_began_anew() {
+    let mut increase = Increase::default();
+    let grown = [100.0, 130.0, 130.0, 5.0, 9.0].map(|total| increase.of(total));
+    assert_eq!(grown, [None, Some(30.0), Some(0.0), Some(5.0), Some(4.0)]);
+}
+
+#[test]
+fn a_slow_answer_moves_none_of_those_after_it() {
+    let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+    let next = |due, now| five_of().next_due(at(due), at(now));
+    assert_eq!(next(0, 0), at(30));
+    assert_eq!(next(0, 29), at(30));
+    assert_eq!(next(0, 45), at(60), "what was missed is not made up for, and the beat is kept");
+    assert_eq!(next(30, 0), at(60), "a clock that went backwards does not make it hurry");
+    assert_eq!(Limits::default().next_due(at(0), at(3)), at(13), "after an error without an interval");
 }

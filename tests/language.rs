@@ -169,6 +169,29 @@ fn gates_end() {
 }
 
 #[test]
+fn a_probe_is_asked_for_what_its_source_measures() {
+    let probe = |rest: &str| {
+        steps(&format!("- {{ id: a, monitor: {{ for: 1h, probes: [{{ name: p, interval: 5s, {rest} }}] }} }}"))
+    };
+    for (source, condition) in [
+        ("http: 'http://x', timeout: 2s", "p99 < 5 and json.a == 1"),
+        ("run: x", "increase < 5 and exit_code == 0"),
+        ("prometheus: { url: 'http://x', query: up, range: 5m, step: 30s }", "results | max < 5"),
+        ("log: { path: x, contains: y }", "count < 5"),
+        ("log: { run: [kubectl, logs, -f, app], contains: y }", "count < 5"),
+        ("system: {}", "cpu_percent < 90"),
+    ] {
+        read(&probe(&format!("{source}, success_condition: '{condition}'"))).unwrap();
+    }
+    refused(&probe("http: 'http://x', failure_condition: 'load1 > 5'"), "6:105", "valid here: status, elapsed_ms, p50");
+    refused(&probe("system: {}, failure_condition: 'count > 5'"), "6:99", "no variable `count`");
+    refused(&probe("log: { path: x, run: y, contains: z }"), "6:84", "exactly one of its kinds");
+    refused(&probe("prometheus: { url: 'http://x', query: up, step: 30s }"), "6:116", "goes with `range` alone");
+    let once = steps("- { id: a, monitor: { probes: [{ name: p, log: { path: x, contains: y } }] } }");
+    refused(&once, "6:50", "needs an `interval`");
+}
+
+#[test]
 fn an_extension_changes_what_it_names() {
     let over = |stage: &str| read(&format!("extends: builtin\nstages:\n- id: staging\n  steps: [{stage}]\n"));
     let loaded =

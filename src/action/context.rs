@@ -122,6 +122,9 @@ pub trait Desk {
     /// Where it cannot be, or may not be any more.
     fn record(&self, finding: Finding) -> Result<(), Stop>;
 
+    /// Keeps a reading of a probe beside the journal. One that cannot be kept stops nothing.
+    fn sample(&self, probe: &str, value: &Value, outcome: &'static str);
+
     /// Shows something.
     fn show(&self, show: Show<'_>);
 

@@ -31,6 +31,9 @@ pub struct Http {
     /// A body as it is.
     #[serde(default)]
     pub body: Option<Template>,
+    /// How many redirects are followed; none where it does not say.
+    #[serde(default)]
+    pub redirects: u32,
     /// Holds where the response is as it should be; reads `status`, `elapsed_ms`, `body`, `json` and `headers`.
     #[serde(default = "success")]
     pub expect: Condition,
@@ -55,6 +58,7 @@ impl Http {
         for (name, value) in &self.headers {
             request.headers.push((name.clone(), value.render(values)?));
         }
+        request.redirects = self.redirects;
         request.json = self.json.as_ref().map(|json| rendered(json, values)).transpose()?;
         request.body = self.body.as_ref().map(|body| body.render(values)).transpose()?;
         Ok(request)

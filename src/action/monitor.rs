@@ -1,9 +1,10 @@
 //! Probes at an interval, with gates in the terms of Argo Rollouts.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
-use std::task::Poll;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use super::command::Command;
@@ -56,6 +57,9 @@ pub struct Probe {
     /// The time from one measurement to the next.
     #[serde(default)]
     pub interval: Option<Length>,
+    /// How long a measurement may take: as long as the interval where none is given, and 30 s at most.
+    #[serde(default)]
+    pub timeout: Option<Length>,
     /// The time before the first measurement.
     #[serde(default)]
     pub initial_delay: Option<Length>,
@@ -83,15 +87,17 @@ pub struct Probe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// A request: `status`, `elapsed_ms`, `body`, `json` and `headers` are what conditions read.
+    /// A request: `status`, `elapsed_ms`, `body`, `json` and `headers` are what conditions read, and `p50`, `p95` and `p99`, the
+    /// percentiles of the latency of all answers so far, in milliseconds.
     Http(Http),
-    /// A command: `exit_code`, `stdout` and `result` (its output as a number, where it is one).
+    /// A command: `exit_code`, `stdout`, `result` (its output as a number, where it is one) and `increase` (by how much that has
+    /// grown since the reading before).
     Run(Command),
-    /// A query: `result`.
+    /// A query: `result`, `increase` as above, and of a range `results`.
     Prometheus(Prometheus),
-    /// Lines in a log file that match: `count`.
+    /// Lines that a log got since the reading before and that match: `count`.
     Log(Log),
-    /// This machine: `load1`, `memory_percent` and `disk_percent`.
+    /// This machine: `load1`, `cpu_percent`, `memory_percent` and `disk_percent`.
     System(System),
 }
 
@@ -103,14 +109,28 @@ pub struct Prometheus {
     pub url: Template,
     /// The query, in `PromQL`.
     pub query: Template,
+    /// Headers by name.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Template>,
+    /// How far back it is asked for; without it, for now alone.
+    #[serde(default)]
+    pub range: Option<Length>,
+    /// The time between two points of the range; 15 s where none is given.
+    #[serde(default)]
+    pub step: Option<Length>,
 }
 
-/// New lines of a log file.
+/// New lines of a log: a file, or what a command such as `kubectl logs -f` writes. A command that ends is an error once, and is
+/// begun again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// The file.
-    pub path: Template,
+    /// The file, followed through rotation and truncation.
+    #[serde(default)]
+    pub path: Option<Template>,
+    /// The command.
+    #[serde(default)]
+    pub run: Option<Command>,
     /// The text a line has to contain to be counted.
     pub contains: Template,
 }
@@ -123,6 +143,11 @@ pub struct System {
     #[serde(default)]
     pub path: Option<Template>,
 }
+
+/// How many probes are shown one by one.
+const SHOWN: usize = 8;
+/// How much later than the one before it each probe begins.
+const SPREAD: Duration = Duration::from_millis(1);
 
 fn four() -> u32 {
     4
@@ -180,39 +205,38 @@ impl Monitor {
     /// Measures until every gate is decided, or the first that does not pass.
     async fn watch(&self, ctx: &Context<'_>, until: Option<Timestamp>) -> Result<Done, Stop> {
         let lines = RefCell::new(vec![String::new(); self.probes.len()]);
-        let mut watches = Vec::new();
+        let watches = FuturesUnordered::new();
         for (at, probe) in self.probes.iter().enumerate() {
             let lines = &lines;
             let told = move |line: String| {
                 lines.borrow_mut()[at] = line;
-                if !self.background {
+                if !self.background && at < SHOWN {
                     let lines = lines.borrow();
-                    let known: Vec<_> = lines.iter().filter(|line| !line.is_empty()).map(String::as_str).collect();
+                    let known = lines.iter().take(SHOWN).filter(|line| !line.is_empty());
+                    let mut known: Vec<_> = known.cloned().collect();
+                    if lines.len() > SHOWN {
+                        known.push(format!("and {} more", lines.len() - SHOWN));
+                    }
                     ctx.desk.show(Show::Progress(&known.join(" · ")));
                 }
             };
             let watch = Watch::new(probe, ctx, until).map_err(|why| Stop::failed("template", why))?;
-            let future: LocalFuture<'_, _> = Box::pin(async move { watch.run(told).await });
-            watches.push((probe.name.as_str(), Some(future)));
+            // A thousand do not knock in the same instant.
+            let offset = SPREAD * u32::try_from(at).unwrap_or(u32::MAX);
+            watches.push(async move { (at, watch.run(offset, told).await) });
         }
+        let mut watches = watches;
         let (mut passed, mut result) = (Vec::new(), None);
-        poll_fn(|cx| {
-            for (name, slot) in &mut watches {
-                let Some(future) = slot else { continue };
-                if let Poll::Ready(decided) = future.as_mut().poll(cx) {
-                    *slot = None;
-                    match decided {
-                        Ok(decision) if decision.verdict == Verdict::Pass => passed.push((*name, decision)),
-                        other => {
-                            result = Some((*name, other));
-                            return Poll::Ready(());
-                        }
-                    }
+        while let Some((at, decided)) = watches.next().await {
+            let name = self.probes[at].name.as_str();
+            match decided {
+                Ok(decision) if decision.verdict == Verdict::Pass => passed.push((name, decision)),
+                other => {
+                    result = Some((name, other));
+                    break;
                 }
             }
-            if watches.iter().all(|(_, slot)| slot.is_none()) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        }
         drop(watches);
         for (name, decision) in &passed {
             let reason = format!("{name}: {}", decision.reason);

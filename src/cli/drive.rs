@@ -140,7 +140,10 @@ fn folded(runbook: &Runbook, records: &[Record]) -> Run {
 /// Runs `work` on a runtime of this thread.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(work))
+    let done = runtime.block_on(work);
+    // A thread that a resolver or a file on a network holds up is not waited for.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 /// Drives `engine` and says how it went, and what to do next.

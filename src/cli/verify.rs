@@ -4,6 +4,8 @@ use clap::Args;
 
 use super::select::{Otherwise, select};
 use super::{Exit, Trouble, data, store};
+use crate::event::Event;
+use crate::samples::{self, Checked};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -18,9 +20,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         let damage = run.damage.unwrap_or_default();
         return Err(Trouble::new(Exit::AuditFailed, format!("the audit log cannot be trusted. {damage}")));
     };
+    let seals = contents.records.iter().filter_map(|record| match &record.event {
+        Event::GateDecided { samples, .. } => samples.as_ref(),
+        _ => None,
+    });
+    let checked = samples::check(&run.paths.samples(), seals)?;
+    if let Checked::Broken(why) = checked {
+        return Err(Trouble::new(Exit::AuditFailed, format!("the readings cannot be trusted. {why}")));
+    }
     data(|out| {
         writeln!(out, "Run {}: {} records, unbroken.", run.paths.id, contents.records.len())?;
         writeln!(out, "Head: {} {} {}", run.paths.id, last.seq, contents.head)?;
+        match checked {
+            Checked::Unbroken(count) => writeln!(out, "Samples: the {count} that gates decided by, unbroken.")?,
+            Checked::Absent => writeln!(out, "Samples: not here, so what gates decided by cannot be checked.")?,
+            Checked::None | Checked::Broken(_) => {}
+        }
         if contents.torn > 0 {
             let torn = contents.torn;
             writeln!(out, "Behind it {torn} bytes of a record that was never finished; the next write cuts them off.")?;

@@ -7,8 +7,6 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use serde_json::Value;
-
 use crate::clock::Clock;
 use crate::digest::sha256;
 use crate::event::{Event, GENESIS, Record};
@@ -219,18 +217,10 @@ fn taker(news: &[Record]) -> Option<String> {
 
 /// `event` with every secret taken out of its texts.
 fn masked(event: Event, masker: &Masker) -> Event {
-    fn mask(value: &mut Value, masker: &Masker) {
-        match value {
-            Value::String(text) => *text = masker.text(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| mask(item, masker)),
-            Value::Object(fields) => fields.values_mut().for_each(|field| mask(field, masker)),
-            _ => {}
-        }
-    }
     let Ok(mut value) = serde_json::to_value(&event) else { return event };
     let before = value.clone();
     let tag = value.get("event").cloned();
-    mask(&mut value, masker);
+    masker.value(&mut value);
     if value == before {
         return event;
     }

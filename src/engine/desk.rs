@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::Engine;
 use super::trouble::Trouble;
 use crate::action::{Asked, Desk, Disturbance, Finding, Stop};
@@ -198,10 +200,17 @@ impl Desk for StepDesk<'_> {
             Finding::Measured { probe, value, outcome } => {
                 Event::GateMeasured { step, probe, value, outcome: outcome.to_owned() }
             }
-            Finding::Decided { decision, reason } => Event::GateDecided { step, decision: decision.to_owned(), reason },
+            Finding::Decided { decision, reason } => {
+                let samples = self.engine.seal_samples();
+                Event::GateDecided { step, decision: decision.to_owned(), reason, samples }
+            }
             Finding::Sent { channel, text } => Event::NoticeSent { channel, text },
             Finding::NotSent { channel, reason } => Event::NoticeFailed { channel, reason },
         })
+    }
+
+    fn sample(&self, probe: &str, value: &Value, outcome: &'static str) {
+        self.engine.keep_sample((&self.key, probe), value, outcome);
     }
 
     fn show(&self, show: Show<'_>) {

@@ -33,6 +33,7 @@ use crate::event::{Event, Record};
 use crate::operator::{Course, Operator, Screen, Show, Signal};
 use crate::run::{Next, Phase, Run};
 use crate::runbook::{Body, Runbook, Stage, Step};
+use crate::samples::Samples;
 use crate::store::RunPaths;
 
 /// The file in a run's directory that a rollback is recorded in where the journal cannot be written.
@@ -49,6 +50,7 @@ pub struct Engine {
     trouble: trouble::Inbox,
     breaches: RefCell<VecDeque<(String, Stop)>>,
     watches: RefCell<watch::Watches>,
+    samples: RefCell<Samples>,
     /// Whether production was brought back while this engine drove.
     brought_back: Cell<bool>,
 }
@@ -97,7 +99,9 @@ impl Engine {
         (operator, screen): (Rc<dyn Operator>, Rc<dyn Screen>),
         paths: RunPaths,
     ) -> Self {
+        let samples = RefCell::new(Samples::at(paths.samples()));
         Self {
+            samples,
             book: RefCell::new(book),
             runbook: Rc::new(runbook),
             world,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use serde_json::Value;
 use tokio::task::AbortHandle;
 
 use super::Engine;
@@ -10,14 +11,17 @@ use super::desk::StepDesk;
 use super::place::Origin;
 use crate::action::{Asked, Context, Desk as _, Stop};
 use crate::operator::{Answer, Form, Purpose, Show, Way};
-use crate::run::{Phase, Status};
+use crate::run::{Phase, Run, Status};
 use crate::runbook::Body;
+use crate::samples::{Sample, Seal};
 
 /// What watches, and what is to begin to.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     waiting: Vec<String>,
     running: BTreeMap<String, AbortHandle>,
+    /// Whether a reading could not be kept.
+    lacks_samples: bool,
 }
 
 impl Engine {
@@ -65,6 +69,32 @@ impl Engine {
                 }
             });
             self.watches.borrow_mut().running.insert(name, handle.abort_handle());
+        }
+    }
+
+    /// Keeps a reading. What cannot be kept is said once, and the watch goes on.
+    pub(super) fn keep_sample(&self, (step, probe): (&str, &str), value: &Value, outcome: &str) {
+        let (mut value, at) = (value.clone(), self.now());
+        self.world.masker.value(&mut value);
+        let sealed = self.run(Run::sealed_samples);
+        let kept = self.samples.borrow_mut().add(&Sample { step, probe, at, value: &value, outcome }, sealed);
+        if let Err(error) = kept {
+            self.lack_samples(&error);
+        }
+    }
+
+    /// What the journal is to have of the readings so far.
+    pub(super) fn seal_samples(&self) -> Option<Seal> {
+        let sealed = self.samples.borrow_mut().seal();
+        sealed.unwrap_or_else(|error| {
+            self.lack_samples(&error);
+            None
+        })
+    }
+
+    fn lack_samples(&self, error: &std::io::Error) {
+        if !std::mem::replace(&mut self.watches.borrow_mut().lacks_samples, true) {
+            self.show(Show::Warning(&format!("not every reading can be kept: {error}")));
         }
     }
 

@@ -30,7 +30,7 @@ pub async fn run_captured(spec: &Spec, limit: usize) -> Result<Captured, Error> 
     Ok(Captured { how, stdout: keeper.stdout, stderr: keeper.stderr, dropped: keeper.dropped })
 }
 
-fn name(spec: &Spec) -> &str {
+pub(super) fn name(spec: &Spec) -> &str {
     match &spec.program {
         super::Program::Shell(_) => "/bin/sh",
         super::Program::Direct(words) => words.first().map_or("", String::as_str),

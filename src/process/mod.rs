@@ -28,6 +28,7 @@ mod record;
 mod running;
 mod size;
 mod status;
+mod streamed;
 mod supervisor;
 
 use std::fmt;
@@ -47,6 +48,7 @@ pub use reader::{Piece, Reader, Times, files, not_kept};
 pub use running::{Found, Progress, Running, attach, began, begun_alone, find, look, start};
 pub use size::Limit;
 pub use status::beside;
+pub use streamed::{Stream, run_streamed};
 pub use supervisor::supervise;
 
 use crate::clock::Timestamp;

@@ -115,7 +115,7 @@ fn unusual(source: &Source<'_>, event: &Event) -> Option<(&'static str, String)>
         Event::StepInterrupted { step, .. } => ("Interrupted", format!("{step}: how it ended was not known")),
         Event::UndoFailed { step, message } => ("Undo failed", format!("{step}: {message}")),
         Event::UndoDone { step, by_hand: Some(note), .. } => ("Undone by hand", format!("{step}: {note}")),
-        Event::GateDecided { step, decision, reason } if decision != "pass" => {
+        Event::GateDecided { step, decision, reason, .. } if decision != "pass" => {
             ("Gate not passed", format!("{step} decided {decision}: {reason}"))
         }
         Event::NoticeFailed { channel, reason } => ("Message not delivered", format!("{channel}: {reason}")),

@@ -82,7 +82,7 @@ fn of_step(event: &Event) -> Option<String> {
         Event::GateMeasured { step, probe, value, outcome } => {
             format!("gate {step}: {probe} = {}, {outcome}", text_of(value))
         }
-        Event::GateDecided { step, decision, reason } => format!("gate {step} decided {decision}: {reason}"),
+        Event::GateDecided { step, decision, reason, .. } => format!("gate {step} decided {decision}: {reason}"),
         _ => return None,
     })
 }

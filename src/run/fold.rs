@@ -35,6 +35,7 @@ impl Run {
                 self.phase = Phase::Back;
                 if again { self.try_again_what_was_left() } else { self.turn_back() }
             }
+            Event::GateDecided { samples: Some(seal), .. } => self.sealed = self.sealed.max(seal.bytes),
             Event::EscalationDue { contact } => _ = self.escalated.insert(contact.clone()),
             Event::RunPaused { .. } => self.paused(),
             Event::UndoStarted { step, identity, .. } => {

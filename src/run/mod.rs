@@ -165,6 +165,7 @@ pub struct Run {
     began: Option<Timestamp>,
     blind: bool,
     records: u64,
+    sealed: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,8 +179,8 @@ impl Run {
     #[must_use]
     pub fn new(outline: Outline) -> Self {
         let (stages, steps, undone, escalated, vars, environment) = Default::default();
-        let (phase, began) = (Phase::Unborn, None);
-        Self { outline, phase, stages, steps, undone, escalated, vars, environment, began, blind: false, records: 0 }
+        let (phase, began, blind, records, sealed) = (Phase::Unborn, None, false, 0, 0);
+        Self { outline, phase, stages, steps, undone, escalated, vars, environment, began, blind, records, sealed }
     }
 
     /// What decides the order of its steps.
@@ -210,6 +211,12 @@ impl Run {
     #[must_use]
     pub fn steps(&self) -> &BTreeMap<String, StepState> {
         &self.steps
+    }
+
+    /// How much of the file with the samples there is a digest of, in bytes.
+    #[must_use]
+    pub fn sealed_samples(&self) -> u64 {
+        self.sealed
     }
 
     /// The stage that is open.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::grammar::{ACTIONS, Field, Need, RUNBOOK, Record, Shape};
+use super::grammar::{ACTIONS, Field, MEASURED, Need, RUNBOOK, Record, Shape};
 use super::problem::nearest;
 use super::rules;
 use super::tree::{Node, Place, Tree};
@@ -61,6 +61,9 @@ pub(super) fn check(root: &Node, seen: Seen) -> Vec<Finding> {
     checker.findings
 }
 
+/// Names that may be read at one place.
+type Names = &'static [&'static str];
+
 /// When a text is worked out.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum When {
@@ -79,7 +82,10 @@ struct Checker {
     given: BTreeSet<String>,
     pending: BTreeSet<String>,
     when: When,
-    unresolved: Vec<(Place, String, When)>,
+    /// What the probe at hand measures.
+    measured: Names,
+    /// Names that nobody has given yet, and those that are there for them alone.
+    unresolved: Vec<(Place, String, When, Names)>,
 }
 
 impl Checker {
@@ -102,6 +108,10 @@ impl Checker {
         let outer = self.when;
         if node.get("trigger").is_some() {
             self.when = When::Late;
+        }
+        if record.name == "probe" {
+            let source = MEASURED.iter().find(|(source, _)| node.get(source).is_some());
+            self.measured = source.map_or(&[], |(_, names)| names);
         }
         for field in record.fields {
             match node.get(field.name) {
@@ -172,6 +182,9 @@ impl Checker {
             (Shape::Script, Tree::Text(text)) => self.script(node.place, text),
             (Shape::Condition(more), Tree::Text(text)) => {
                 self.names(node.place, Condition::new(text.as_str()).names(), more);
+            }
+            (Shape::Measured, Tree::Text(text)) => {
+                self.names(node.place, Condition::new(text.as_str()).names(), self.measured);
             }
             (Shape::Length, Tree::Text(text)) => self.names(node.place, Length::new(text.as_str()).names(), &[]),
             (Shape::Size, Tree::Text(text)) => self.size(node.place, Limit::parse(text)),
@@ -258,14 +271,14 @@ impl Checker {
         node.entries().iter().for_each(|(_, value)| self.any(value));
     }
 
-    fn names(&mut self, place: Place, names: Result<BTreeSet<String>, String>, more: &[&str]) {
+    fn names(&mut self, place: Place, names: Result<BTreeSet<String>, String>, more: Names) {
         match names {
             Err(problem) => self.find(place, problem, None),
             Ok(names) => {
                 let given = |name: &str| is_built_in(name) || more.contains(&name) || self.given.contains(name);
                 let open: Vec<_> = names.into_iter().filter(|name| !given(name)).collect();
                 let when = self.when;
-                self.unresolved.extend(open.into_iter().map(|name| (place, name, when)));
+                self.unresolved.extend(open.into_iter().map(|name| (place, name, when, more)));
             }
         }
     }
@@ -273,12 +286,13 @@ impl Checker {
     /// What was not given in its turn is given later, or never.
     fn resolve(&mut self) {
         self.give();
-        for (place, name, when) in std::mem::take(&mut self.unresolved) {
+        for (place, name, when, more) in std::mem::take(&mut self.unresolved) {
             let known = self.given.contains(&name);
             if known && when == When::InTurn {
                 self.find(place, format!("`{name}` is used before it is given"), None);
             } else if !known {
                 let names = BUILT_IN.iter().chain(SETTABLE).copied().filter(|name| !SCRIPT_ONLY.contains(name));
+                let names = more.iter().copied().chain(names);
                 let valid: Vec<String> = names.map(str::to_owned).chain(self.given.iter().cloned()).collect();
                 let help = nearest(&name, valid.iter().map(String::as_str));
                 self.find(place, format!("there is no variable `{name}`"), help);

@@ -132,6 +132,7 @@ fn probe(value: Value) -> Value {
         let long = match (name.as_str(), value) {
             ("run", value) => command(value),
             ("http", url @ Value::String(_)) => named("url", url),
+            ("log", value) => fields(value, |name, value| Some(if name == "run" { command(value) } else { value })),
             (_, value) => value,
         };
         map.insert("source".to_owned(), named(&name, long));

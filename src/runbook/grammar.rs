@@ -14,6 +14,8 @@ pub(super) enum Shape {
     Script,
     /// A condition, and the names it may read beside the variables.
     Condition(&'static [&'static str]),
+    /// A condition of a probe, which may read what its source measures: [`MEASURED`].
+    Measured,
     /// A length of time.
     Length,
     /// How much of an output is kept.
@@ -82,19 +84,13 @@ pub(super) static ACTIONS: &[&str] =
     &["note", "ask", "confirm", "checklist", "approve", "run", "git", "http", "monitor", "notify", "shell", "group"];
 
 const RESPONSE: &[&str] = &["status", "elapsed_ms", "body", "json", "headers"];
-const MEASURED: &[&str] = &[
-    "result",
-    "status",
-    "elapsed_ms",
-    "body",
-    "json",
-    "headers",
-    "exit_code",
-    "stdout",
-    "count",
-    "load1",
-    "memory_percent",
-    "disk_percent",
+/// What each source of a probe measures.
+pub(super) const MEASURED: &[(&str, &[&str])] = &[
+    ("http", &["status", "elapsed_ms", "p50", "p95", "p99", "body", "json", "headers"]),
+    ("run", &["exit_code", "result", "increase", "stdout"]),
+    ("prometheus", &["result", "increase", "results"]),
+    ("log", &["count"]),
+    ("system", &["load1", "cpu_percent", "memory_percent", "disk_percent"]),
 ];
 const ATTEMPTED: &[&str] = &["exit_code", "timed_out", "output"];
 const COMMAND: Shape = Either(&[Script, List(&Template)]);
@@ -250,6 +246,7 @@ static HTTP_LONG: Record = record(
         may("headers", Dict(&Template)),
         may("json", Any),
         may("body", Template),
+        may("redirects", Count),
         may("expect", Condition(RESPONSE)),
     ],
 );
@@ -275,17 +272,31 @@ static PROBE: Record = Record {
         may("log", Shape::Record(&LOG)),
         may("system", Shape::Record(&SYSTEM)),
         may("interval", Length),
+        may("timeout", Length),
         may("initial_delay", Length),
         may("count", Count),
-        may("success_condition", Condition(MEASURED)),
-        may("failure_condition", Condition(MEASURED)),
+        may("success_condition", Shape::Measured),
+        may("failure_condition", Shape::Measured),
         may("failure_limit", Count),
         may("inconclusive_limit", Count),
         may("consecutive_error_limit", Count),
     ],
 };
-static PROMETHEUS: Record = record("prometheus", &[must("url", Template), must("query", Template)]);
-static LOG: Record = record("log", &[must("path", Template), must("contains", Template)]);
+static PROMETHEUS: Record = record(
+    "prometheus",
+    &[
+        must("url", Template),
+        must("query", Template),
+        may("headers", Dict(&Template)),
+        may("range", Length),
+        may("step", Length),
+    ],
+);
+static LOG: Record = Record {
+    name: "log",
+    one_of: &["path", "run"],
+    fields: &[may("path", Template), may("run", COMMAND), must("contains", Template)],
+};
 static SYSTEM: Record = record("system", &[may("path", Template)]);
 const NOTIFY: Shape = Either(&[Template, Shape::Record(&NOTIFY_LONG)]);
 static NOTIFY_LONG: Record = record("notify", &[must("text", Template), may("channels", List(&Text))]);

@@ -171,7 +171,16 @@ impl<'a> Rules<'a> {
             if let Some(http) = probe.get("http") {
                 self.http(http);
             }
+            if let Some(step) =
+                probe.get("prometheus").filter(|of| of.get("range").is_none()).and_then(|of| of.get("step"))
+            {
+                self.find(step, "`step` goes with `range` alone", None);
+            }
             let (interval, count) = (probe.get("interval"), probe.get("count"));
+            if let (Some(log), None) = (probe.get("log"), interval) {
+                let help = Some("the lines of an interval are counted: add `interval: 30s`");
+                self.find(log, "a log probe needs an `interval`", help);
+            }
             match (interval, count) {
                 (None, Some(count)) if count.json().as_u64().is_some_and(|count| count > 1) => {
                     self.find(count, "a `count` above 1 needs an `interval`", Some("interval: 30s"));

@@ -48,14 +48,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn value(&self, expression: &Expr<'a>) -> Result<Value, String> {
-        let mut code = CodeGenerator::new("", self.text);
-        code.compile_expr(expression);
-        let (code, blocks) = code.finish();
-        let mut nowhere = String::new();
-        let mut out = make_string_output(&mut nowhere);
-        let value = eval(self.env, &code, self.root.clone(), &blocks, &mut out, AutoEscape::None);
-        let (value, _) = value.map_err(|error| super::explain(&error))?;
-        Ok(value.unwrap_or_default())
+        value(self.env, self.text, self.root, expression)
     }
 
     fn ordered(&self, left: &Expr<'a>, right: &Expr<'a>) -> Result<(), String> {
@@ -136,6 +129,21 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// What `expression`, a part of `text`, comes to over the names in `root`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn value(env: &Environment<'_>, text: &str, root: &Value, expression: &Expr<'_>) -> Result<Value, String> {
+    let mut code = CodeGenerator::new("", text);
+    code.compile_expr(expression);
+    let (code, blocks) = code.finish();
+    let mut nowhere = String::new();
+    let mut out = make_string_output(&mut nowhere);
+    let value = eval(env, &code, root.clone(), &blocks, &mut out, AutoEscape::None);
+    let (value, _) = value.map_err(|error| super::explain(&error))?;
+    Ok(value.unwrap_or_default())
+}
+
 fn given<'e, 'a>(argument: &'e CallArg<'a>) -> &'e Expr<'a> {
     match argument {
         CallArg::Pos(it) | CallArg::Kwarg(_, it) | CallArg::PosSplat(it) | CallArg::KwargSplat(it) => it,
@@ -145,8 +153,15 @@ fn given<'e, 'a>(argument: &'e CallArg<'a>) -> &'e Expr<'a> {
 /// Why the two have no order, where they have none: only numbers have one, and texts.
 fn refused(left: &Value, right: &Value) -> Option<String> {
     let (one, other) = (left.kind(), right.kind());
+    if [left, right].into_iter().any(is_nan) {
+        return Some("it compares what is not a number (NaN)".to_owned());
+    }
     let ordered = one == other && matches!(one, ValueKind::Number | ValueKind::String);
     (!ordered).then(|| format!("it compares {} with {}", name(one), name(other)))
+}
+
+fn is_nan(value: &Value) -> bool {
+    value.kind() == ValueKind::Number && f64::try_from(value.clone()).is_ok_and(f64::is_nan)
 }
 
 fn name(kind: ValueKind) -> String {

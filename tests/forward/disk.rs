@@ -91,7 +91,7 @@ fn a_state_directory_that_cannot_be_used_stops_a_start_and_no_rollback() {
 fn age(project: &Project) {
     let mut records: Vec<Record> = project.records();
     if let Event::RunStarted { program, format, .. } = &mut records[0].event {
-        (*program, *format) = ("9.9.9".to_owned(), 2);
+        (*program, *format) = ("9.9.9".to_owned(), 1000);
     }
     let mut text = String::new();
     let mut prev = records[0].prev.clone();
@@ -114,7 +114,7 @@ fn a_log_of_a_newer_program_is_refused_and_blocks_no_rollback() {
     .open();
     project.start("s/a: v1.2.4\n").exits(7);
     age(&project);
-    let said = ["hotfix 9.9.9 wrote it in format 2", "use hotfix 9.9.9 or a newer one"];
+    let said = ["hotfix 9.9.9 wrote it in format 1000", "use hotfix 9.9.9 or a newer one"];
     let before = project.journal();
     project.resume("s/q: yes\n").exits(12).says(&said);
     project.hotfix(&["verify"]).exits(12).says(&said);

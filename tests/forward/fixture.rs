@@ -205,7 +205,10 @@ impl Project {
     /// The directories of all runs, the oldest first.
     pub(crate) fn runs(&self) -> Vec<PathBuf> {
         let runs = fs::read_dir(self.path("work/.git/hotfix/runs"));
-        let mut runs: Vec<_> = runs.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+        let runs = runs.into_iter().flatten().map(|entry| entry.unwrap());
+        // What begins with a dot is still being made.
+        let runs = runs.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+        let mut runs: Vec<_> = runs.map(|entry| entry.path()).collect();
         runs.sort();
         runs
     }

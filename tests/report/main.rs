@@ -319,7 +319,7 @@ fn stages_have_their_times_and_gates_their_measurements() {
         .and(measured(0.5, "success"))
         .and(measured(2.5, "failure"))
         .and(measured(1.5, "failure"))
-        .and(Event::GateDecided { step, decision: "fail".into(), reason })
+        .and(Event::GateDecided { step, decision: "fail".into(), reason, samples: None })
         .and(Event::EscalationMade { contact: "senior".into() });
     let page = log.markdown();
     let parts = ["| Assess it | 2025-11-23 03:58:00 | 12m00s | 10m00s | OVER by 2m00s |", "| not finished |"];

@@ -1,9 +1,11 @@
 //! Requests against servers on this machine, good ones and bad ones.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod environment;
+mod tls;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -65,6 +67,33 @@ async fn a_status_is_never_a_failure_and_a_redirect_is_an_answer() {
     let response = http.send(&Request { url: format!("{}/down", server.uri()), ..put }).await.unwrap();
     assert_eq!((response.status, response.json), (503, None));
     assert_eq!(response.body, "down");
+}
+
+#[tokio::test]
+async fn redirects_are_followed_as_often_as_the_request_says() {
+    let server = MockServer::start().await;
+    for (from, to) in [("/1", "/2"), ("/2", "/3"), ("/loop", "/loop")] {
+        let moved = ResponseTemplate::new(302).append_header("Location", to);
+        Mock::given(path(from)).respond_with(moved).mount(&server).await;
+    }
+    Mock::given(path("/3")).and(method("GET")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let http = Http::new();
+    let ask = |at: &str, redirects| Request { redirects, ..Request::get(format!("{}{at}", server.uri())) };
+    assert_eq!(http.send(&ask("/1", 2)).await.unwrap().status, 200);
+    let post = Request { method: "POST".to_owned(), ..ask("/1", 2) };
+    assert_eq!(http.send(&post).await.unwrap().status, 200, "what was posted is fetched, as `curl -L` does");
+    let to = server.address().to_string();
+    for (at, redirects) in [("/1", 1), ("/loop", 5)] {
+        let failure = http.send(&ask(at, redirects)).await.unwrap_err();
+        assert_eq!(failure, Failure::Redirects { to: to.clone(), redirects });
+    }
+    assert_eq!(http.send(&ask("/1", 0)).await.unwrap().status, 302);
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_is_no_service_that_is_down() {
+    let failure = send(&Request::get("http://shop.invalid/")).await.unwrap_err();
+    assert!(matches!(&failure, Failure::Dns { to, .. } if to == "shop.invalid:80"), "{failure:?}");
 }
 
 #[tokio::test]
@@ -144,37 +173,4 @@ async fn what_cannot_be_sent_is_said_before_anything_is() {
         let failure = send(&request).await.unwrap_err();
         assert!(matches!(failure, Failure::BadRequest { .. }), "{failure:?}");
     }
-}
-
-/// Set in the process that the test below starts of itself, with an environment of its own.
-const INSIDE: &str = "HOTFIX_TEST_INSIDE";
-
-async fn in_an_environment_without_roots_and_with_a_dead_proxy() {
-    let server = MockServer::start().await;
-    Mock::given(path("/")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
-    let http = Http::new();
-    assert_eq!(http.send(&Request::get(server.uri())).await.unwrap().status, 200);
-    let to = server.address().to_string();
-    let failure = http.send(&Request::get(format!("https://{to}/"))).await.unwrap_err();
-    assert!(matches!(failure, Failure::Tls { .. }), "{failure:?}");
-    let failure = http.send(&Request::get("http://shop.invalid/")).await.unwrap_err();
-    assert_eq!(failure, Failure::Refused { to: "shop.invalid:80".to_owned() }, "by way of the proxy");
-}
-
-#[tokio::test]
-async fn no_roots_leave_http_and_no_proxy_is_asked_for_this_machine() {
-    if std::env::var_os(INSIDE).is_some() {
-        return in_an_environment_without_roots_and_with_a_dead_proxy().await;
-    }
-    let ran = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "no_roots_leave_http_and_no_proxy_is_asked_for_this_machine"])
-        .env(INSIDE, "1")
-        .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
-        .envs([("HTTP_PROXY", "http://127.0.0.1:1"), ("http_proxy", "http://127.0.0.1:1")])
-        .env_remove("NO_PROXY")
-        .env_remove("no_proxy")
-        .output()
-        .unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
-    assert!(String::from_utf8_lossy(&ran.stdout).contains("1 passed"));
 }

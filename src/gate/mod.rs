@@ -5,11 +5,24 @@
 //! because teams know them: a limit is breached when its counter is *greater* than it; an error is not counted as a
 //! measurement taken, so it can never be what completes a pass; a success or a failure ends a row of errors. The one
 //! departure: Argo calls a metric that was ended early a success; here [`Tally::close`] passes only what was measured.
-//! Nothing here waits, reads a clock or touches the world.
+//! Nothing here waits, reads a clock or touches the world: times are given to it.
+
+mod increase;
+mod latency;
+mod reading;
 
 use std::time::Duration;
 
+pub use increase::Increase;
+pub use latency::Latency;
+pub use reading::{Answer, Conditions, Facts, Judged};
+
+use crate::clock::Timestamp;
+
 use serde::{Deserialize, Serialize};
+
+/// The time after an error until it is measured again where there is no interval; Argo Rollouts has the same.
+pub const RETRY: Duration = Duration::from_secs(10);
 
 /// What one measurement said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,6 +36,19 @@ pub enum Measurement {
     Inconclusive,
     /// There is no value: no data, a parse error, a timeout, a command that failed.
     Error,
+}
+
+impl Measurement {
+    /// As the journal has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Inconclusive => "inconclusive",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// What a gate has come to.
@@ -98,6 +124,16 @@ impl Limits {
     #[must_use]
     pub fn needed(&self) -> Option<u32> {
         self.count.or(if self.interval.is_none() { Some(1) } else { None })
+    }
+
+    /// When to measure again, where a measurement was due at `due` and it is `now`. What was missed meanwhile is not made up
+    /// for, and the beat is kept: a slow answer moves none of those after it. Without an interval it is to be measured again
+    /// only after an error, [`RETRY`] later.
+    #[must_use]
+    pub fn next_due(&self, due: Timestamp, now: Timestamp) -> Timestamp {
+        let Some(interval) = self.interval.filter(|interval| !interval.is_zero()) else { return now.plus(RETRY) };
+        let missed = now.since(due).as_millis() / interval.as_millis().max(1);
+        due.plus(interval.saturating_mul(u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1)))
     }
 
     /// What is wrong with them, where anything is.

@@ -1,0 +1,242 @@
+//! One probe: measured at its interval, tallied, decided.
+//!
+//! # Why
+//! Each probe has its own beat and its own deadline, and none waits for another: a server that hangs costs its own probe an
+//! error and delays nobody. What a file system may hold up for long is looked at from another thread.
+
+mod file;
+mod lines;
+mod log;
+mod prometheus;
+mod system;
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::action::monitor::{Probe, Source};
+use crate::action::{self, Context, Finding, Settings, Stop};
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::gate::{
+    Answer, Conditions, Decision, Facts, Increase, Judged, Latency, Limits, Measurement, Tally, Verdict,
+};
+use crate::http::Request;
+use crate::process::How;
+use crate::vars::text_of;
+
+/// How long a measurement may take where its interval is longer, or it has none, and it does not say.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How much longer it is waited for than a request has, so that the request itself says what was wrong.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// A probe at work.
+pub(super) struct Watch<'a> {
+    probe: &'a Probe,
+    ctx: &'a Context<'a>,
+    until: Option<Timestamp>,
+    limits: Limits,
+    delay: Duration,
+    deadline: Duration,
+    conditions: Conditions<'a>,
+    sense: Sense,
+}
+
+/// What a source remembers from one reading to the next.
+enum Sense {
+    /// How long the answers took so far.
+    Http(Latency),
+    /// The number before.
+    Number(Increase),
+    /// Where in the log it stands.
+    Log(log::Follower),
+    /// What the processors had done.
+    System(Box<system::Host>),
+}
+
+impl<'a> Watch<'a> {
+    /// A probe that measures until `until` at the latest.
+    pub(super) fn new(probe: &'a Probe, ctx: &'a Context<'a>, until: Option<Timestamp>) -> Result<Self, String> {
+        let length = |length: &Option<crate::template::Length>| {
+            length.as_ref().map(|length| length.resolve(ctx.values)).transpose()
+        };
+        let interval = length(&probe.interval)?;
+        let limits = Limits {
+            interval,
+            count: probe.count,
+            failure_limit: probe.failure_limit,
+            inconclusive_limit: probe.inconclusive_limit,
+            consecutive_error_limit: probe.consecutive_error_limit,
+            ..Limits::default()
+        };
+        if let Some(fault) = limits.fault() {
+            return Err(format!("{}: {fault}", probe.name));
+        }
+        let deadline = length(&probe.timeout)?.unwrap_or_else(|| interval.unwrap_or(PATIENCE).min(PATIENCE));
+        let conditions =
+            Conditions { success: probe.success_condition.as_ref(), failure: probe.failure_condition.as_ref() };
+        let sense = match &probe.source {
+            Source::Http(_) => Sense::Http(Latency::default()),
+            Source::Run(_) | Source::Prometheus(_) => Sense::Number(Increase::default()),
+            Source::Log(log) => Sense::Log(log::Follower::new(log, ctx)?),
+            Source::System(_) => Sense::System(Box::new(system::Host::new())),
+        };
+        let delay = length(&probe.initial_delay)?.unwrap_or_default();
+        Ok(Self { probe, ctx, until, limits, delay, deadline, conditions, sense })
+    }
+
+    /// Measures until it is decided, beginning `offset` later than it could. `told` gets a line after each measurement.
+    pub(super) async fn run(mut self, offset: Duration, told: impl Fn(String)) -> Result<Decision, Stop> {
+        let clock = &self.ctx.world.clock;
+        let (mut tally, mut last) = (Tally::default(), None);
+        let mut due = clock.now().plus(self.delay).plus(offset);
+        if matches!(self.sense, Sense::Log(_)) {
+            self.pass(self.until.map_or(due, |until| until.min(due))).await;
+            self.begin().await;
+            // What stood in the log before is not what happens now: the first count is that of the first interval.
+            due = due.plus(self.limits.interval.unwrap_or_default());
+        }
+        if self.conditions.names("cpu_percent") {
+            due = due.plus(system::LEAST);
+        }
+        loop {
+            if let Some(until) = self.until.filter(|until| due >= *until) {
+                self.pass(until).await;
+                // What came into a log since its last count is not left out.
+                if matches!(self.sense, Sense::Log(_)) {
+                    self.take(&mut tally, &mut last, &told).await?;
+                }
+                return Ok(self.explained(tally.close(&self.limits), last));
+            }
+            self.pass(due).await;
+            self.take(&mut tally, &mut last, &told).await?;
+            let decision = tally.decide(&self.limits);
+            if decision.is_final() {
+                return Ok(self.explained(decision, last));
+            }
+            due = self.limits.next_due(due, clock.now());
+        }
+    }
+
+    /// Lets time pass until `due`; a log is followed meanwhile.
+    async fn pass(&mut self, due: Timestamp) {
+        let clock = &self.ctx.world.clock;
+        match &mut self.sense {
+            Sense::Log(follower) => follower.follow(due, clock.as_ref()).await,
+            _ => clock.sleep(due.since(clock.now())).await,
+        }
+    }
+
+    /// Finds the end of the log, which is where counting begins.
+    async fn begin(&mut self) {
+        if let Sense::Log(follower) = &mut self.sense {
+            tokio::select! {
+                biased;
+                () = follower.look(self.ctx.world.clock.now()) => {}
+                () = SystemClock.sleep(self.deadline) => {}
+            }
+        }
+    }
+
+    /// Measures once, and says and writes down what came of it.
+    async fn take(&mut self, tally: &mut Tally, last: &mut Option<Judged>, told: &impl Fn(String)) -> Result<(), Stop> {
+        let Some(judged) = self.measure().await else { return Ok(()) };
+        tally.record(judged.measurement);
+        let (outcome, probe) = (judged.measurement.word(), self.probe.name.clone());
+        told(format!("{probe} {} {outcome}", short(&judged.value)));
+        self.ctx.desk.sample(&probe, &judged.value, outcome);
+        let value = judged.value.clone();
+        if last.replace(judged).is_none_or(|last| last.measurement.word() != outcome) {
+            self.ctx.desk.record(Finding::Measured { probe, value, outcome })?;
+        }
+        Ok(())
+    }
+
+    /// The decision with what was read last and what it was held to, where it is no pass.
+    fn explained(&self, mut decision: Decision, last: Option<Judged>) -> Decision {
+        if let Some(Judged { measurement, value }) = last.filter(|_| decision.verdict != Verdict::Pass) {
+            let Conditions { success, failure } = self.conditions;
+            let held = [("; expected", success), ("; fails where", failure)];
+            let held = held.into_iter().filter_map(|(what, condition)| Some(format!("{what} {}", condition?.text())));
+            let held = if measurement == Measurement::Error { String::new() } else { held.collect() };
+            decision.reason = format!("{}; the last was {}{held}", decision.reason, text_of(&value));
+        }
+        decision
+    }
+
+    /// One measurement; `None` where it is only what the next is compared with.
+    async fn measure(&mut self) -> Option<Judged> {
+        let (started, deadline) = (Instant::now(), self.deadline);
+        let facts = tokio::select! {
+            biased;
+            facts = self.facts() => facts,
+            () = SystemClock.sleep(deadline + GRACE) => Err(format!("no answer within {} ms", deadline.as_millis())),
+        };
+        let baseline = |(name, value): &(&str, Value)| *name == "increase" && value.is_null();
+        if let Ok(facts) = &facts
+            && facts.iter().any(baseline)
+            && facts.iter().any(|(name, value)| *name == "result" && !value.is_null())
+            && self.conditions.names("increase")
+        {
+            return None;
+        }
+        let answer = Answer { facts, took: started.elapsed() };
+        Some(self.conditions.judge(self.ctx.values, answer, deadline + GRACE))
+    }
+
+    async fn facts(&mut self) -> Result<Facts, String> {
+        let values = self.ctx.values;
+        match (&self.probe.source, &mut self.sense) {
+            (Source::Http(http), Sense::Http(latency)) => {
+                let request = Request { timeout: self.deadline, ..http.request(values)? };
+                let response = self.ctx.world.http.send(&request).await.map_err(|failure| failure.to_string())?;
+                latency.record(response.elapsed_ms);
+                let mut facts = action::http::facts(&response);
+                facts.extend(
+                    [("p50", 50), ("p95", 95), ("p99", 99)]
+                        .map(|(name, percent)| (name, latency.percentile(percent).into())),
+                );
+                Ok(facts)
+            }
+            (Source::Run(command), Sense::Number(increase)) => {
+                // What is too late is dropped, and killed by that.
+                let settings = Settings { timeout: None, ..self.ctx.settings.clone() };
+                let ctx = Context { settings: &settings, ..*self.ctx };
+                let captured = action::run::ask_command(command, &ctx).await.map_err(said)?;
+                match &captured.how {
+                    How::Exited(_) | How::Signalled(_) => Ok(grown(action::run::facts(&captured), increase)),
+                    other => Err(other.to_string()),
+                }
+            }
+            (Source::Prometheus(query), Sense::Number(increase)) => {
+                Ok(grown(prometheus::ask(query, self.ctx, self.deadline).await?, increase))
+            }
+            (Source::Log(_), Sense::Log(follower)) => follower.count(self.ctx.world.clock.now()).await,
+            (Source::System(system), Sense::System(host)) => {
+                let path =
+                    system.path.as_ref().map_or_else(|| Ok("/".to_owned()), |path| path.render(self.ctx.values))?;
+                host.look(path).await
+            }
+            _ => Err("the probe remembers what another kind does".to_owned()),
+        }
+    }
+}
+
+/// `facts` with what the result has grown by since it was last read.
+fn grown(mut facts: Facts, increase: &mut Increase) -> Facts {
+    let total = facts.iter().find(|(name, _)| *name == "result").and_then(|(_, value)| value.as_f64());
+    facts.push(("increase", total.and_then(|total| increase.of(total)).into()));
+    facts
+}
+
+/// Why a command could not be run at all.
+fn said(stop: Stop) -> String {
+    match stop {
+        Stop::Failed(failure) => failure.message,
+        Stop::Broken(error) => error.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn short(value: &Value) -> String {
+    text_of(value).chars().take(40).collect()
+}
