@@ -23,7 +23,9 @@ fn project() -> Project {
 
 fn start_in(project: &Project, dir: &str) -> Ended {
     let mut command = project.command(env!("CARGO_BIN_EXE_hotfix"), dir);
-    let ended = command.args(["start", "v1.2.3", "42"]).output().unwrap();
+    let answers = project.path("agreed.yaml");
+    fs::write(&answers, "s/commit: yes\n").unwrap();
+    let ended = command.args(["start", "v1.2.3", "42", "--answers"]).arg(&answers).output().unwrap();
     let texts = [&ended.stdout, &ended.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     Ended { code: ended.status.code(), said: texts.concat() }
 }
