@@ -19,7 +19,7 @@ const OPERATIONS: [(&str, Operation); 6] = [
     }),
     ("tag", |it| it.tag("v1.2.4", "HEAD", "release")),
     ("push", |it| it.push("origin", &[(Kind::Branch, "hotfix/1"), (Kind::Tag, "v1.2.4")])),
-    ("merge", |it| it.merge("hotfix/1", "main", Some("origin"), "merge it")),
+    ("merge", |it| it.merge("hotfix/1", "main", Some("origin"), "merge it").map(|merge| merge.outcome)),
     ("delete", |it| it.delete_branch("hotfix/1", "main", Some("origin"))),
 ];
 
@@ -56,7 +56,7 @@ fn ready_for(name: &str) -> (Sandbox, Operation) {
 }
 
 /// A copy of a sandbox, as it is on the disk.
-fn copy(original: &Sandbox) -> Sandbox {
+pub(super) fn copy(original: &Sandbox) -> Sandbox {
     let copy = Sandbox::empty();
     for name in ["work", "remote.git"] {
         let from = original.path(name).display().to_string();
@@ -79,7 +79,7 @@ fn state(sandbox: &Sandbox) -> String {
 
 /// How git is killed at the `n`th moment.
 #[derive(Clone, Copy, Debug)]
-enum Killed {
+pub(super) enum Killed {
     /// Before the `n`th git of the operation does anything.
     Before,
     /// When it has done what it does.
@@ -91,7 +91,7 @@ enum Killed {
 }
 
 /// Has git killed at the `n`th moment; it leaves `$T/killed` then.
-fn arm(sandbox: &mut Sandbox, how: Killed, n: usize) {
+pub(super) fn arm(sandbox: &mut Sandbox, how: Killed, n: usize) {
     let count = "n=$(($(cat \"$T/count\" 2>/dev/null || echo 0) + 1)); echo $n > \"$T/count\"";
     let kill = |at: &str, what: &str| format!("if [ $n = {n} ]; then {at} touch \"$T/killed\"; kill -9 {what}; fi\n");
     match how {
@@ -116,7 +116,7 @@ fn arm(sandbox: &mut Sandbox, how: Killed, n: usize) {
     }
 }
 
-fn disarm(sandbox: &mut Sandbox) {
+pub(super) fn disarm(sandbox: &mut Sandbox) {
     sandbox.set("PATH", &std::env::var("PATH").unwrap());
     for name in ["work/.git/hooks/reference-transaction", "work/.git/info/attributes"] {
         let _ = fs::remove_file(sandbox.path(name));
@@ -305,6 +305,6 @@ fn git_is_told_to_have_everything_on_the_disk() {
     assert!(tag >= 2, "{tag}");
     sandbox.git("work", "switch -q -c hotfix/1");
     sandbox.git("work", "commit -q --allow-empty -m fix");
-    let merge = synced(&|| repository.merge("hotfix/1", "main", None, "merge"));
+    let merge = synced(&|| repository.merge("hotfix/1", "main", None, "merge").map(|merge| merge.outcome));
     assert!(merge >= 2, "{merge}");
 }
