@@ -129,14 +129,38 @@ fn solve(f: &mut fmt::Formatter<'_>, at: &Path, files: &[String]) -> fmt::Result
 }
 
 fn quoted(text: &str) -> String {
-    shlex::try_quote(text).map_or_else(|_| text.to_owned(), |quoted| quoted.into_owned())
+    shlex::try_quote(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
 impl Repository {
     /// Where the conflict of a merge is solved.
     fn desk(&self, back: Back<'_>) -> PathBuf {
-        let name = format!("{}-into-{}", back.branch, back.into).replace('/', "+");
-        self.common_dir().join("hotfix").join("merge").join(name)
+        self.desks().join(desk_of(back.branch, back.into))
+    }
+
+    fn desks(&self) -> PathBuf {
+        self.common_dir().join("hotfix").join("merge")
+    }
+
+    /// The work trees in which conflicts of the branch `branch` are to be solved.
+    ///
+    /// # Errors
+    /// Where the directory they are in cannot be read.
+    pub fn unsolved(&self, branch: &str) -> Result<Vec<PathBuf>, Error> {
+        let dir = self.desks();
+        let failed = |source| Error::File { file: dir.display().to_string(), source };
+        if !dir.exists() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name().to_string_lossy().starts_with(&desk_of(branch, "")) {
+                found.push(entry.path());
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 
     /// The commit in which a person has solved the conflict; `None` where none was begun, or what was begun is untouched.
@@ -222,6 +246,11 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+/// What the work tree is called in which `branch` is merged into `into`.
+fn desk_of(branch: &str, into: &str) -> String {
+    format!("{branch}-into-{into}").replace('/', "+")
 }
 
 /// The file that says that the merge was begun; without it a work tree was never handed to a person.

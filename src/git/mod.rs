@@ -68,7 +68,7 @@ mod unfinished;
 mod write;
 
 pub use back::{Along, Merge};
-pub use desk::{Conflict, Unsolved};
+pub use desk::{Conflict, Left, Unsolved};
 pub use error::Error;
 pub use leash::{Leash, Withheld};
 pub use name::check_name;
@@ -76,6 +76,6 @@ pub use preflight::{Continues, Failure, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
 pub use push::{Refusal, Rejection, Why};
 pub use read::{Change, ChangeKind, Identity, Kind, RemoteRef, Repository};
-pub use request::Waiting;
+pub use request::{Waiting, requests};
 pub use stat::{Origin, Stat};
 pub use write::Outcome;

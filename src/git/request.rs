@@ -46,6 +46,14 @@ impl fmt::Display for Waiting {
 
 impl std::error::Error for Waiting {}
 
+/// The merges of the branch `branch` that were requested and are still among the refs of a remote: the names of their branches.
+#[must_use]
+pub fn requests(branch: &str, refs: &[RemoteRef]) -> Vec<String> {
+    let prefix = name(branch, "");
+    let names = refs.iter().filter_map(|other| other.name.strip_prefix("refs/heads/"));
+    names.filter(|name| name.starts_with(&prefix)).map(str::to_owned).collect()
+}
+
 impl Repository {
     /// The merge that was requested before, as this repository remembers it, where `ours` is still what it was made of.
     pub(super) fn requested(&self, back: Back<'_>, ours: &str) -> Result<Option<String>, Error> {

@@ -103,6 +103,19 @@ fn one_branch_that_needs_a_person_does_not_keep_the_others_from_the_fix() {
 }
 
 #[test]
+fn what_an_aborted_run_leaves_of_its_merges_is_listed() {
+    let there = "git switch -q -c develop && echo new > app.txt && git commit -qam new && git push -q origin develop";
+    let project = hotfix(there).open();
+    hook(&project, "#!/bin/sh\n[ $1 != refs/heads/main ]\n");
+    project.start(ANSWER).exits(5);
+    project.hotfix(&["abort", "--reason", "no more"]).says(&[
+        "left: the branch hotfix/42-merge-main on origin, a merge that waits; `git push origin --delete hotfix/42-merge-main`",
+        "hotfix+42-into-develop, where a merge was begun; `git worktree remove --force ",
+    ]);
+    assert!(project.path(&format!("{DESK}develop")).exists());
+}
+
+#[test]
 fn commits_of_one_s_own_are_left_with_a_warning() {
     let there = "cd \"$T/work\" && git branch -q -f main \"$(git commit-tree -p main -m mine \"main^{tree}\")\"";
     let project = hotfix(there).open();
@@ -121,6 +134,6 @@ fn also_goes_with_a_merge_alone_and_is_a_list() {
         ("{merge: a, into: b, also: develop}", "list"),
     ] {
         let project = steps(&[&format!("{{id: a, git: {action}}}")]).open();
-        project.hotfix(&["validate", "../runbook.yaml"]).exits(3).says(&[said]);
+        project.hotfix(&["check", "../runbook.yaml"]).exits(3).says(&[said]);
     }
 }
