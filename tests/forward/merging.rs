@@ -116,6 +116,32 @@ fn what_an_aborted_run_leaves_of_its_merges_is_listed() {
 }
 
 #[test]
+fn where_a_request_is_opened_is_told_of_a_known_host() {
+    for (url, page) in [
+        (
+            "ssh://git@github.com/acme/app.git",
+            "https://github.com/acme/app/compare/main...hotfix/42-merge-main?expand=1",
+        ),
+        (
+            "git@gitlab.acme.io:acme/app.git",
+            "https://gitlab.acme.io/acme/app/-/merge_requests/new?merge_request%5Bsource_branch%5D=hotfix%2F42-merge-main",
+        ),
+    ] {
+        let mut project = steps(&[BRANCH, WORK, COMMIT, MERGE, DELETE]).open();
+        // Whatever host is asked, this one answers.
+        let ssh = "#!/bin/sh\nfor last; do :; done\nlast=${last%% *}\nexec git \"${last#git-}\" \"$T/remote.git\"\n";
+        fs::write(project.path("ssh"), ssh).unwrap();
+        fs::set_permissions(project.path("ssh"), fs::Permissions::from_mode(0o755)).unwrap();
+        project.set("GIT_SSH", &project.path("ssh").display().to_string());
+        project.set("GIT_SSH_VARIANT", "simple");
+        project.git("work", &format!("remote set-url origin {url}"));
+        hook(&project, "#!/bin/sh\n[ $1 != refs/heads/main ]\n");
+        project.start(ANSWER).exits(5).says(&["lets nobody push to `main`", page]);
+        assert_eq!(branches(&project), "hotfix/42-merge-main main");
+    }
+}
+
+#[test]
 fn commits_of_one_s_own_are_left_with_a_warning() {
     let there = "cd \"$T/work\" && git branch -q -f main \"$(git commit-tree -p main -m mine \"main^{tree}\")\"";
     let project = hotfix(there).open();
