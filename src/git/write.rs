@@ -62,7 +62,14 @@ impl Repository {
             None => self.get(Kind::Branch, from)?,
         };
         match self.find(Kind::Branch, name)? {
-            None => self.switch(&["--no-track", "-c", name, &start], &start)?,
+            None => {
+                let made = self.switch(&["--no-track", "-c", name, &start], &start);
+                // A git that outlived who started it may have made it meanwhile.
+                if made.is_err() && self.find(Kind::Branch, name)?.is_some() {
+                    return self.create_branch(name, from);
+                }
+                made?;
+            }
             Some(at) if !self.is_ancestor(&start, &at)? => {
                 return Err(Error::Taken { kind: "branch", name: name.to_owned(), at });
             }

@@ -178,6 +178,22 @@ fn create_branch_in_the_middle_of_the_files() {
 }
 
 #[test]
+fn a_branch_that_an_orphaned_git_makes_meanwhile_is_taken_up() {
+    let mut sandbox = Sandbox::new();
+    let real = String::from_utf8(sandbox.run("sh", ".", &["-c", "command -v git"]).stdout).unwrap();
+    let real = real.trim();
+    let text = format!(
+        "#!/bin/sh\ncase \" $* \" in *' switch '*' -c '*) {real} branch hotfix/1 v1.2.3; touch \"$T/made\";; esac\nexec {real} \"$@\"\n"
+    );
+    sandbox.put("wrapped/git", &text);
+    let path = format!("{}:{}", sandbox.path("wrapped").display(), std::env::var("PATH").unwrap());
+    sandbox.set("PATH", &path);
+    assert_eq!(sandbox.open().create_branch("hotfix/1", "v1.2.3").unwrap(), Outcome::Done);
+    assert!(sandbox.path("made").exists());
+    assert_eq!(sandbox.git("work", "symbolic-ref --short HEAD"), "hotfix/1");
+}
+
+#[test]
 fn commit() {
     between("commit", 4);
 }
