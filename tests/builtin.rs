@@ -104,7 +104,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("merge-back/when", &["direction == 'forward'"]),
     ("merge-back/checkout", &[r#"git checkout "$HOTFIX_MAIN""#]),
     ("merge-back/pull", &[r#"git pull --ff-only "$HOTFIX_REMOTE" "$HOTFIX_MAIN""#]),
-    ("merge-back/merge/git", &["{{ branch }}", "{{ main }}"]),
+    ("merge-back/merge/git", &["{{ branch }}", "{{ main }}", "develop", "release/*"]),
     ("merge-back/delete-branch/git", &["{{ branch }}"]),
 ];
 

@@ -292,7 +292,7 @@ pub const LOST: &str = "lost";
 /// How an action failed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Failure {
-    /// In a word: `exit`, `signal`, `timeout`, `inactivity`, `stopped`, `not_started`, `expectation`, `request`, `git`, `gate`, ….
+    /// In a word: `exit`, `signal`, `timeout`, `inactivity`, `stopped`, `not_started`, `expectation`, `request`, `git`, `conflict`, `waiting`, `gate`, ….
     pub reason: &'static str,
     /// In words.
     pub message: String,

@@ -7,6 +7,7 @@ use serde_json::Map;
 
 use super::commit::{Commit, commit};
 use super::context::render;
+use super::merge::merge;
 use super::{Asked, Context, Disturbance, Done, Failure, Kind, Repetition, Stop};
 use crate::clock::{LocalFuture, Timestamp, brief};
 use crate::git::{self, Outcome, Repository};
@@ -53,6 +54,9 @@ pub enum Git {
         branch: Template,
         /// What it is merged into.
         into: Template,
+        /// Which branches get it too, where there are such: names, in which `*` stands for anything.
+        #[serde(default)]
+        also: Vec<Template>,
     },
     /// Deletes a branch, here and on the remote.
     DeleteBranch(Template),
@@ -78,9 +82,14 @@ impl Kind for Git {
                 let refs = refs.iter().map(of).collect::<Result<Vec<_>, _>>()?.join(" ");
                 format!("git push --atomic {remote} {refs}")
             }
-            Self::Merge { branch, into } => {
+            Self::Merge { branch, into, also } => {
                 let (branch, into) = (of(branch)?, of(into)?);
-                format!("merge {branch} into {into}, and push {into} to {remote}")
+                let text = format!("merge {branch} into {into}, and push {into} to {remote}");
+                if also.is_empty() {
+                    return Ok(text);
+                }
+                let also = also.iter().map(of).collect::<Result<Vec<_>, _>>()?.join(", ");
+                format!("{text}; then likewise into each that there is of: {also}")
             }
             Self::DeleteBranch(branch) => {
                 format!("delete the branch {} here and on {remote}, once {main} has all of it", of(branch)?)
@@ -134,17 +143,9 @@ impl Git {
                 })
                 .await
             }
-            Self::Merge { branch, into } => {
-                let (branch, into) = (of(branch)?, of(into)?);
-                let message = format!("Merge branch '{branch}' into {into}\n\nHotfix-Audit: {}\n", ctx.desk.anchor());
-                let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.clone());
-                let done =
-                    apart(ctx, &repository, move |it| it.merge(&branch, &into, remote.as_deref(), &message)).await?;
-                if done.result.contains_key("rerere") {
-                    let text = "a conflict was solved as it was once before (git rerere): look at what was merged";
-                    ctx.desk.show(Show::Warning(text));
-                }
-                Ok(done)
+            Self::Merge { branch, into, also } => {
+                let also = also.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+                merge(ctx, &repository, (of(branch)?, of(into)?, also)).await
             }
             Self::DeleteBranch(branch) => {
                 let (branch, main) = (of(branch)?, ctx.values.text("main"));
@@ -161,10 +162,10 @@ impl Git {
 /// # Why
 /// Git may ask for a password at any moment, so the keys are its own, and no line is drawn that would take its question off the
 /// screen.
-pub(super) async fn apart(
+pub(super) async fn apart<T: Into<Done> + Send + 'static>(
     ctx: &Context<'_>,
     repository: &Repository,
-    act: impl FnOnce(&Repository) -> Result<Outcome, git::Error> + Send + 'static,
+    act: impl FnOnce(&Repository) -> Result<T, git::Error> + Send + 'static,
 ) -> Result<Done, Stop> {
     let (repository, leash) = repository.leashed().map_err(refused)?;
     ctx.desk.show(Show::KeysLeft);
@@ -215,9 +216,9 @@ async fn attend(ctx: &Context<'_>, began: Timestamp) -> Result<(), Stop> {
 }
 
 /// What has come of the work. A signal that ended git as well, such as that of a terminal that is gone, is not git's failure.
-async fn came_of(
+async fn came_of<T: Into<Done>>(
     ctx: &Context<'_>,
-    done: Result<Result<Outcome, git::Error>, tokio::task::JoinError>,
+    done: Result<Result<T, git::Error>, tokio::task::JoinError>,
 ) -> Result<Done, Stop> {
     let done = done.map_err(Stop::broken)?;
     if done.is_err() {
@@ -229,14 +230,16 @@ async fn came_of(
             () = ctx.world.clock.sleep(A_MOMENT) => {}
         }
     }
-    outcome(done)
+    done.map(Into::into).map_err(refused)
 }
 
-fn outcome(result: Result<Outcome, git::Error>) -> Result<Done, Stop> {
-    match result.map_err(refused)? {
-        Outcome::Done => Ok(Done::default()),
-        Outcome::Already => Ok(Done::with("already", true)),
-        Outcome::Replayed => Ok(Done::with("rerere", true)),
+impl From<Outcome> for Done {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::default(),
+            Outcome::Already => Self::with("already", true),
+            Outcome::Replayed => Self::with("rerere", true),
+        }
     }
 }
 
@@ -247,6 +250,8 @@ pub(super) fn refused(error: git::Error) -> Stop {
     let reason = match error {
         git::Error::TooLong(_) => "timeout",
         git::Error::Interrupted => "stopped",
+        git::Error::Conflict(_) | git::Error::Unsolved(_) => "conflict",
+        git::Error::Waiting(_) => "waiting",
         _ => "git",
     };
     let facts = Map::from_iter([("timed_out".to_owned(), timed_out.into())]);

@@ -14,6 +14,7 @@ pub mod confirm;
 mod context;
 pub mod git;
 pub mod http;
+mod merge;
 pub mod monitor;
 pub mod note;
 pub mod notify;

@@ -186,6 +186,17 @@ impl Engine {
                 ));
             }
         }
+        for name in git::requests(&branch, &remote_refs) {
+            lines.push(format!(
+                "left: the branch {name} on {remote}, a merge that waits; `git push {remote} --delete {name}` would delete it"
+            ));
+        }
+        for at in repository.unsolved(&branch).unwrap_or_default() {
+            let at = at.display();
+            lines.push(format!(
+                "left: the work tree {at}, where a merge was begun; `git worktree remove --force {at}` would delete it"
+            ));
+        }
         let main = self.var("main");
         if let (Ok(Some(fix)), Ok(Some(at))) =
             (repository.find(git::Kind::Tag, &tag), repository.find(git::Kind::Branch, &main))

@@ -1,6 +1,8 @@
 //! What can go wrong.
 
+use super::desk::{Conflict, Unsolved};
 use super::push::Rejection;
+use super::request::Waiting;
 
 /// Why something about a repository cannot be known or done. Each text ends with what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -114,23 +116,17 @@ pub enum Error {
     #[error("none of the chosen files has changed: {0}; edit them, then try again")]
     NothingToCommit(String),
     /// Two lines of history contend.
-    #[error("merging `{branch}` into `{into}` conflicts in:\n{}\nmerge it by hand, then try again", files.join("\n"))]
-    Conflict {
-        /// What was to be merged.
-        branch: String,
-        /// Into what.
-        into: String,
-        /// The files both changed.
-        files: Vec<String>,
-    },
-    /// A branch is not where it can be moved forward from.
-    #[error("`{branch}` and `{upstream}` have diverged; bring them together with `git pull`, then try again")]
-    Diverged {
-        /// The branch here.
-        branch: String,
-        /// The other one.
-        upstream: String,
-    },
+    #[error(transparent)]
+    Conflict(Conflict),
+    /// A merge that a person is to finish is not finished.
+    #[error(transparent)]
+    Unsolved(Unsolved),
+    /// The remote lets nobody push to a branch; the merge waits there for a person.
+    #[error(transparent)]
+    Waiting(Box<Waiting>),
+    /// Several branches wait for a person, each with what it waits for.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
+    Several(Vec<Error>),
     /// Deleting would lose commits.
     #[error("`{branch}` has commits that `{main}` has not; merge it first")]
     NotContained {

@@ -20,29 +20,13 @@ use super::program::Program;
 use super::{Error, Kind, Outcome, Repository, check_name};
 
 /// How a merge got its tree.
-struct Merged {
-    tree: String,
+pub(super) struct Merged {
+    pub(super) tree: String,
     /// [`Outcome::Replayed`] where `rerere` solved something, else [`Outcome::Done`].
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
 }
 
 impl Repository {
-    /// Fetches the branch `main` of the remote, and moves the one here forward to it.
-    ///
-    /// # Errors
-    /// [`Error::Diverged`] where it cannot simply move forward.
-    pub fn pull(&self, remote: &str, main: &str) -> Result<Outcome, Error> {
-        let there = self.fetch_branch(remote, main)?;
-        match self.find(Kind::Branch, main)? {
-            Some(here) if self.is_ancestor(&there, &here)? => return Ok(Outcome::Already),
-            Some(here) if !self.is_ancestor(&here, &there)? => {
-                return Err(Error::Diverged { branch: main.to_owned(), upstream: format!("{remote}/{main}") });
-            }
-            here => self.move_branch(main, here.as_deref(), &there)?,
-        };
-        Ok(Outcome::Done)
-    }
-
     /// Brings one branch of a remote here, whatever else the remote is set up to bring: the commit it is at.
     pub(super) fn fetch_branch(&self, remote: &str, name: &str) -> Result<String, Error> {
         check_name(remote)?;
@@ -60,7 +44,7 @@ impl Repository {
     }
 
     /// Moves a branch forward by compare-and-swap; one that is checked out takes its work tree along, with its submodules.
-    fn move_branch(&self, name: &str, old: Option<&str>, new: &str) -> Result<Moved, Error> {
+    pub(super) fn move_branch(&self, name: &str, old: &str, new: &str) -> Result<Moved, Error> {
         let full = Kind::Branch.full(name);
         if let Some(tree) = self.checked_out(name)? {
             let there = self.program.at(Path::new(&tree));
@@ -68,7 +52,7 @@ impl Repository {
             settle(&there)?;
             return Ok(Moved::WithWorkTree);
         }
-        self.program.text(&["update-ref", "--create-reflog", "-m", "hotfix", "--", &full, new, old.unwrap_or("")])?;
+        self.program.text(&["update-ref", "--create-reflog", "-m", "hotfix", "--", &full, new, old])?;
         Ok(Moved::Alone)
     }
 
@@ -80,60 +64,25 @@ impl Repository {
         Ok((!tree.is_empty()).then(|| tree.to_owned()))
     }
 
-    /// Merges `branch` into `into` by a commit with both parents, without a checkout of either. With a `remote`, the
-    /// remote's `into` is brought here first, and gets the merge before the local branch does: a remote that refuses
-    /// leaves nothing behind.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] with the files; [`Error::Diverged`] where `into` has commits of its own here and there;
-    /// [`Error::Hook`] where a hook refuses.
-    pub fn merge(&self, branch: &str, into: &str, remote: Option<&str>, message: &str) -> Result<Outcome, Error> {
-        let theirs = self.get(Kind::Branch, branch)?;
-        if let Some(remote) = remote {
-            self.pull(remote, into)?;
-        }
-        let ours = self.get(Kind::Branch, into)?;
-        if self.is_ancestor(&theirs, &ours)? {
-            return remote.map_or(Ok(Outcome::Already), |remote| self.push(remote, &[(Kind::Branch, into)]));
-        }
-        if self.is_set("merge.verifySignatures")? {
-            self.program.text(&["verify-commit", "--", &theirs])?;
-        }
-        let Merged { tree, outcome } = self.merged(branch, &theirs, into, &ours)?;
-        let tree = self.pre_merge_commit(&ours, &theirs, tree)?;
-        let commit = self.merge_commit(&ours, &theirs, &tree, message)?;
-        if let Some(remote) = remote {
-            self.push_specs(remote, &[format!("{commit}:{}", Kind::Branch.full(into))], &[])?;
-        }
-        // Where the work tree came along, `git merge` has run it. Nobody asks how it ended, nor does git.
-        if self.move_branch(into, Some(&ours), &commit)? == Moved::Alone {
-            self.program.git(&["hook", "run", "--ignore-missing", "post-merge", "--", "0"])?;
-        }
-        Ok(outcome)
-    }
-
-    fn merged(&self, branch: &str, theirs: &str, into: &str, ours: &str) -> Result<Merged, Error> {
-        let conflict = |files: BTreeSet<String>| {
-            let [branch, into] = [branch, into].map(str::to_owned);
-            Error::Conflict { branch, into, files: files.into_iter().collect() }
-        };
+    /// The merge of two commits, or the files that conflict.
+    pub(super) fn merged(&self, theirs: &str, ours: &str) -> Result<Result<Merged, BTreeSet<String>>, Error> {
         if self.is_set("merge.renormalize")? {
-            return self.merged_in_scratch(ours, theirs)?.map_err(conflict);
+            return self.merged_in_scratch(ours, theirs);
         }
         let source = format!("--attr-source={ours}");
         let args = [&source, "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
         let said = self.program.git(&args)?;
         let mut parts = said.stdout.split('\0').filter(|part| !part.is_empty());
         match (said.code, parts.next()) {
-            (0, Some(tree)) => Ok(Merged { tree: tree.trim_end().to_owned(), outcome: Outcome::Done }),
+            (0, Some(tree)) => Ok(Ok(Merged { tree: tree.trim_end().to_owned(), outcome: Outcome::Done })),
             (1, Some(_)) => {
                 if self.common_dir().join("rr-cache").is_dir()
                     && self.program.git(&["config", "--type=bool", "--get", "rerere.enabled"])?.stdout.trim() != "false"
                     && let Ok(merged) = self.merged_in_scratch(ours, theirs)?
                 {
-                    return Ok(merged);
+                    return Ok(Ok(merged));
                 }
-                Err(conflict(parts.map(|file| plain(file, [ours, theirs])).collect()))
+                Ok(Err(parts.map(|file| plain(file, [ours, theirs])).collect()))
             }
             _ => Err(self.program.refused(&args, &said)),
         }
@@ -159,7 +108,7 @@ impl Repository {
     }
 
     /// Has the hook `pre-merge-commit` look at the merged files, where there is one: the tree as it leaves it.
-    fn pre_merge_commit(&self, ours: &str, theirs: &str, tree: String) -> Result<String, Error> {
+    pub(super) fn pre_merge_commit(&self, ours: &str, theirs: &str, tree: String) -> Result<String, Error> {
         const HOOK: &str = "pre-merge-commit";
         let path = self.program.text(&["rev-parse", "--git-path", &format!("hooks/{HOOK}")])?;
         if !self.work_tree().join(path.trim_end_matches('\n')).is_file() {
@@ -176,7 +125,7 @@ impl Repository {
     }
 
     /// Makes the merge's commit, signed where the configuration says so, with the message as the hooks leave it.
-    fn merge_commit(&self, ours: &str, theirs: &str, tree: &str, message: &str) -> Result<String, Error> {
+    pub(super) fn merge_commit(&self, ours: &str, theirs: &str, tree: &str, message: &str) -> Result<String, Error> {
         let path = self.git_dir().join("HOTFIX_MERGE_MSG");
         let file = path.to_string_lossy();
         let failed = |source| Error::File { file: file.to_string(), source };
@@ -204,7 +153,7 @@ fn plain(file: &str, sides: [&str; 2]) -> String {
 
 /// Whether a branch moved with a work tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Moved {
+pub(super) enum Moved {
     Alone,
     WithWorkTree,
 }

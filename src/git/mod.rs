@@ -25,6 +25,10 @@
 //! | `remote.NAME.mirror` | refused | git takes no refs for a mirror |
 //! | clean and smudge filters, git-lfs, `core.autocrlf`, `eol` | honoured | `git` does all that touches the work tree |
 //! | merge drivers, `union`, `rerere` | honoured | see `merge.rs` |
+//! | a branch that moves on the remote while it is merged into | fetched and merged again, five times at most | see `back.rs` |
+//! | a conflict | opened in a linked work tree of its own, and taken from there once it is solved | see `desk.rs` |
+//! | a branch that nobody may push to | the merge is pushed beside it, to be requested | see `request.rs` |
+//! | commits on a branch here that the remote has not | left, and told; the merge is made of the remote's | pushing them was not asked for |
 //! | a repository of another user | refused, until `safe.directory` names it | its hooks and programs would run as the operator |
 //! | linked worktrees | work; a branch is moved in the one that has it | |
 //! | submodules | brought to what the branch has after each switch; what is changed inside is no change | a commit would take an old one along |
@@ -45,6 +49,8 @@
 //!
 //! No name reaches `git` where it could be taken for an option.
 
+mod back;
+mod desk;
 mod error;
 mod front;
 mod kinds;
@@ -55,11 +61,14 @@ mod preflight;
 mod program;
 mod push;
 mod read;
+mod request;
 mod scratch;
 mod stat;
 mod unfinished;
 mod write;
 
+pub use back::{Along, Merge};
+pub use desk::{Conflict, Left, Unsolved};
 pub use error::Error;
 pub use leash::{Leash, Withheld};
 pub use name::check_name;
@@ -67,5 +76,6 @@ pub use preflight::{Continues, Failure, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
 pub use push::{Refusal, Rejection, Why};
 pub use read::{Change, ChangeKind, Identity, Kind, RemoteRef, Repository};
+pub use request::{Waiting, requests};
 pub use stat::{Origin, Stat};
 pub use write::Outcome;

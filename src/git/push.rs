@@ -76,6 +76,14 @@ impl Why {
     }
 }
 
+impl Rejection {
+    /// Whether this is why one of the refs was not taken.
+    #[must_use]
+    pub fn is(&self, why: Why) -> bool {
+        self.refs.iter().any(|refusal| refusal.why == why)
+    }
+}
+
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "`{}` refuses the push and has taken nothing of it:", self.remote)?;
@@ -136,6 +144,11 @@ impl Repository {
     }
 
     pub(super) fn push_specs(&self, remote: &str, specs: &[String], options: &[&str]) -> Result<Outcome, Error> {
+        self.pushed(remote, specs, options).map(|(outcome, _)| outcome)
+    }
+
+    /// The same, with what the remote said to it.
+    pub(super) fn pushed(&self, remote: &str, specs: &[String], options: &[&str]) -> Result<(Outcome, String), Error> {
         check_name(remote)?;
         let mut args = vec!["push", "--atomic", "--porcelain", "--no-follow-tags"];
         if self.pushes_submodules()? {
@@ -153,7 +166,7 @@ impl Repository {
             return Err(locked);
         }
         let outcome = |all: bool| if all { Outcome::Already } else { Outcome::Done };
-        Ok(outcome(Line::all(&said.stdout).all(|line| line.flag == '=')))
+        Ok((outcome(Line::all(&said.stdout).all(|line| line.flag == '=')), words(&said.stderr)))
     }
 
     /// Whether `git push` would push what is in submodules too, or even only that. Then it only looks whether they are pushed.
@@ -187,6 +200,11 @@ fn rejected(remote: &str, output: &Output) -> Option<Error> {
         let other = |line: &Line| Refusal { name: line.name.into(), why: Why::Other, reason: line.reason().into() };
         refs = refused.iter().map(other).collect();
     }
-    let said = output.stderr.lines().filter_map(|line| line.strip_prefix("remote:")).map(str::trim).collect::<Vec<_>>();
-    Some(Error::Rejected(Rejection { remote: remote.to_owned(), refs, said: said.join("\n") }))
+    Some(Error::Rejected(Rejection { remote: remote.to_owned(), refs, said: words(&output.stderr) }))
+}
+
+/// What the remote itself said.
+fn words(stderr: &str) -> String {
+    let said = stderr.lines().filter_map(|line| line.strip_prefix("remote:")).map(str::trim).collect::<Vec<_>>();
+    said.join("\n").trim_matches('\n').to_owned()
 }

@@ -62,7 +62,14 @@ impl Repository {
             None => self.get(Kind::Branch, from)?,
         };
         match self.find(Kind::Branch, name)? {
-            None => self.switch(&["--no-track", "-c", name, &start], &start)?,
+            None => {
+                let made = self.switch(&["--no-track", "-c", name, &start], &start);
+                // A git that outlived who started it may have made it meanwhile.
+                if made.is_err() && self.find(Kind::Branch, name)?.is_some() {
+                    return self.create_branch(name, from);
+                }
+                made?;
+            }
             Some(at) if !self.is_ancestor(&start, &at)? => {
                 return Err(Error::Taken { kind: "branch", name: name.to_owned(), at });
             }
@@ -194,7 +201,7 @@ impl Repository {
         }
     }
 
-    /// Deletes `branch` here and, with a `remote`, there; only where `main` (the remote's, when there is one) contains
+    /// Deletes `branch` here and, with a `remote`, there, with the merged requests that were pushed for it; only where `main` (the remote's, when there is one) contains
     /// it. Switches to `main` first where the branch is checked out, or to its commit where another work tree has `main`.
     ///
     /// # Errors
@@ -207,14 +214,16 @@ impl Repository {
         if branch == main {
             return Err(lost());
         }
-        let (base, there) = match remote {
-            None => (self.get(Kind::Branch, main)?, None),
+        let mut refs = Vec::new();
+        let base = match remote {
+            None => self.get(Kind::Branch, main)?,
             Some(remote) => {
                 let base = self.fetch_branch(remote, main)?;
-                let refs = self.remote_refs(remote)?;
-                (base, refs.into_iter().find(|other| other.name == full).map(|other| other.commit))
+                refs = self.remote_refs(remote)?;
+                base
             }
         };
+        let there = refs.iter().find(|other| other.name == full).map(|other| other.commit.clone());
         for commit in [&here, &there].into_iter().flatten() {
             if !self.is_ancestor(commit, &base)? {
                 return Err(lost());
@@ -244,9 +253,15 @@ impl Repository {
         if let Some(at) = self.checked_out(branch)? {
             return Err(Error::Elsewhere { branch: branch.to_owned(), at });
         }
-        if let (Some(remote), Some(commit)) = (remote, there) {
-            let lease = format!("--force-with-lease={full}:{commit}");
-            self.push_specs(remote, &[format!(":{full}")], &[&lease])?;
+        if let (Some(remote), Some(tip)) = (remote, there.as_ref().or(here.as_ref())) {
+            let mut gone = self.merged_requests(remote, (branch, tip), &refs)?;
+            gone.extend(there.map(|commit| (full, commit)));
+            let specs: Vec<String> = gone.iter().map(|(name, _)| format!(":{name}")).collect();
+            let leases: Vec<String> =
+                gone.iter().map(|(name, commit)| format!("--force-with-lease={name}:{commit}")).collect();
+            if !gone.is_empty() {
+                self.push_specs(remote, &specs, &leases.iter().map(String::as_str).collect::<Vec<_>>())?;
+            }
         }
         if here.is_some() {
             self.program.text(&["branch", "--quiet", "-D", "--", branch])?;

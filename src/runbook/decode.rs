@@ -116,10 +116,11 @@ fn git(value: Value) -> Value {
         map.insert("message".to_owned(), message);
         return json!({ "commit": map });
     }
-    match map.shift_remove("merge") {
-        Some(branch) => json!({ "merge": { "branch": branch, "into": map.shift_remove("into") } }),
-        None => Value::Object(map),
+    if let Some(branch) = map.shift_remove("merge") {
+        map.insert("branch".to_owned(), branch);
+        return json!({ "merge": map });
     }
+    Value::Object(map)
 }
 
 fn probe(value: Value) -> Value {

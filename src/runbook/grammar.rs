@@ -234,6 +234,7 @@ static GIT_LONG: Record = Record {
         may("push", List(&Template)),
         may("merge", Template),
         may("into", Template),
+        may("also", List(&Template)),
         may("delete_branch", Template),
     ],
 };

@@ -144,6 +144,7 @@ impl<'a> Rules<'a> {
             ("warn_above", &["commit"]),
             ("edit", &["commit"]),
             ("into", &["merge"]),
+            ("also", &["merge"]),
         ];
         for (name, with) in partners {
             if let Some(extra) = node.get(name).filter(|_| !with.iter().any(|with| node.get(with).is_some())) {

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use super::fixture::{Ended, Project, steps};
 
+/// The fix is committed as it is shown.
+const ANSWER: &str = "s/commit: yes\n";
+
 /// A runbook with every git step there is.
 fn project() -> Project {
     steps(&[
@@ -23,9 +26,9 @@ fn project() -> Project {
 
 fn start_in(project: &Project, dir: &str) -> Ended {
     let mut command = project.command(env!("CARGO_BIN_EXE_hotfix"), dir);
-    let answers = project.path("agreed.yaml");
-    fs::write(&answers, "s/commit: yes\n").unwrap();
-    let ended = command.args(["start", "v1.2.3", "42", "--answers"]).arg(&answers).output().unwrap();
+    let answers = project.path("answers.yaml");
+    fs::write(&answers, ANSWER).unwrap();
+    let ended = command.args(["start", "v1.2.3", "42", "--answers"]).arg(answers).output().unwrap();
     let texts = [&ended.stdout, &ended.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     Ended { code: ended.status.code(), said: texts.concat() }
 }
@@ -62,7 +65,7 @@ fn sha256() {
     project.git("work", "commit -q -m first");
     project.git("work", "tag -a -m release v1.2.3");
     project.git("work", "push -q origin main v1.2.3");
-    project.start("s/commit: yes\n").exits(0);
+    project.start(ANSWER).exits(0);
     is_fixed(&project, "work");
 }
 
@@ -98,7 +101,7 @@ fn signed_with_hooks_of_a_shared_directory() {
         &project.path("hooks/pre-push"),
         "#!/bin/sh\n[ -e \"$T/open\" ] || { echo 'no push on Fridays'; exit 1; }\n",
     );
-    project.start("s/commit: yes\n").exits(5).says(&["the hook `pre-push` refuses", "no push on Fridays"]);
+    project.start(ANSWER).exits(5).says(&["the hook `pre-push` refuses", "no push on Fridays"]);
     project.tells("s/push", &["started", "failed git"]);
     fs::write(project.path("open"), "").unwrap();
     project.resume("s/push: retry\n").exits(0);
@@ -116,7 +119,7 @@ fn what_a_remote_refuses_is_told_ref_by_ref() {
     let hook =
         "#!/bin/sh\n[ $1 != refs/tags/v1.2.4 ] || [ -e \"$T/open\" ] || { echo 'freeze until Monday'; exit 1; }\n";
     executable(&project.path("remote.git/hooks/update"), hook);
-    let ended = project.start("s/commit: yes\n").exits(5);
+    let ended = project.start(ANSWER).exits(5);
     let ended = ended.says(&["`origin` refuses the push and has taken nothing of it", "v1.2.4: a hook or a rule"]);
     ended.says(&["freeze until Monday"]).keeps(&["hotfix/42: "]);
     assert_eq!(project.git("remote.git", "for-each-ref --format=%(refname)"), "refs/heads/main\nrefs/tags/v1.2.3");
@@ -131,7 +134,7 @@ fn a_lock_that_a_killed_git_left_is_told_and_the_step_is_done_again() {
     let lock = project.path("work/.git/refs/tags/v1.2.4.lock");
     fs::create_dir_all(lock.parent().unwrap()).unwrap();
     fs::write(&lock, "").unwrap();
-    project.start("s/commit: yes\n").exits(5).says(&["v1.2.4.lock` is in the way", "rm "]);
+    project.start(ANSWER).exits(5).says(&["v1.2.4.lock` is in the way", "rm "]);
     fs::remove_file(&lock).unwrap();
     project.resume("s/tag: retry\n").exits(0);
     is_fixed(&project, "work");
@@ -157,7 +160,7 @@ fn a_shallow_clone_and_a_left_lock_are_refused_before_anything_happens() {
 fn a_repository_of_somebody_else_is_refused_with_what_trusts_it() {
     let mut project = project();
     project.set("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1");
-    project.start("").exits(4).says(&["git does not trust", "git config --global --add safe.directory"]);
+    project.start(ANSWER).exits(4).says(&["git does not trust", "git config --global --add safe.directory"]);
 }
 
 #[test]
@@ -178,7 +181,7 @@ fn a_conflict_that_is_solved_as_once_before_is_told() {
     git("rerere");
     git("reset -q --hard");
     git("branch -q -D before");
-    project.start("s/commit: yes\n").exits(0).says(&["a conflict was solved as it was once before"]);
+    project.start(ANSWER).exits(0).says(&["a conflict was solved as it was once before"]);
     assert_eq!(project.git("remote.git", "show main:app.txt"), "both");
     assert_eq!(git("status --porcelain"), "");
 }

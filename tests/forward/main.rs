@@ -9,6 +9,7 @@ mod exits;
 mod fields;
 mod fixture;
 mod kinds;
+mod merging;
 mod output;
 mod preflight;
 mod production;

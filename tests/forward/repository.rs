@@ -144,7 +144,7 @@ fn a_push_is_all_or_nothing_and_a_refusal_leaves_main_where_it_was() {
     std::fs::write(project.path("open"), "").unwrap();
     let main = project.git("work", "rev-parse main");
     project.resume("s/push: retry\n").exits(5);
-    project.tells("s/merge", &["started", "failed git"]);
+    project.tells("s/merge", &["started", "failed waiting"]);
     assert_eq!(project.git("work", "rev-parse main"), main);
     std::fs::write(project.path("main"), "").unwrap();
     project.resume("s/merge: retry\n").exits(0);

@@ -92,7 +92,7 @@ fn union_is_honoured_as_the_branch_has_it_that_is_merged_into() {
     assert_eq!(sandbox.git("work", "show main:list"), "one\nmain\nfix");
     let sandbox = contended("-merge");
     let error = sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap_err();
-    assert!(matches!(&error, Error::Conflict { files, .. } if files == &["list"]), "{error}");
+    assert!(matches!(&error, Error::Conflict(it) if it.files == ["list"]), "{error}");
 }
 
 #[test]
@@ -104,5 +104,5 @@ fn a_merge_driver_of_the_configuration_is_asked() {
     let sandbox = contended("merge=never");
     sandbox.config("merge.never.driver", "exit 1");
     let error = sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap_err();
-    assert!(matches!(&error, Error::Conflict { files, .. } if files == &["list"]), "{error}");
+    assert!(matches!(&error, Error::Conflict(it) if it.files == ["list"]), "{error}");
 }

@@ -236,11 +236,11 @@ fn by_git(sandbox: &Sandbox) -> Merged {
 
 fn by_us(sandbox: &Sandbox) -> Merged {
     match sandbox.open().merge("hotfix/1", "main", None, "merge") {
-        Ok(outcome) => {
-            assert_eq!(outcome, Outcome::Done);
+        Ok(merge) => {
+            assert_eq!(merge.outcome, Outcome::Done);
             Ok(sandbox.git("work", "rev-parse main^{tree}"))
         }
-        Err(Error::Conflict { files, .. }) => Err(files.into_iter().collect()),
+        Err(Error::Conflict(conflict)) => Err(conflict.files.into_iter().collect()),
         Err(error) => panic!("{error}"),
     }
 }

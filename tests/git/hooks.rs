@@ -24,7 +24,7 @@ fn every_hook_runs_once_in_its_place() {
         "prepare-commit-msg hotfix/1",
         "commit-msg hotfix/1",
         "post-commit hotfix/1",
-        // One for each push, also for one that finds nothing to do.
+        // One for each push, also for one that finds nothing to do; a merge that is there is not pushed.
         "pre-push hotfix/1",
         "pre-push hotfix/1",
         // In a work tree of its own, at the commit of main.
@@ -33,7 +33,6 @@ fn every_hook_runs_once_in_its_place() {
         "commit-msg hotfix/1",
         "pre-push hotfix/1",
         "post-merge hotfix/1",
-        "pre-push hotfix/1",
         "pre-push main",
     ];
     assert_eq!(sandbox.text("ran").lines().collect::<Vec<_>>(), expected);
@@ -47,7 +46,7 @@ fn post_merge_runs_once_where_main_is_checked_out_too() {
     sandbox.write("file", "two\n");
     sandbox.git("work", "commit -qam two");
     sandbox.git("work", "switch -q main");
-    assert_eq!(sandbox.open().merge("hotfix/1", "main", Some("origin"), "merge").unwrap(), Outcome::Done);
+    assert_eq!(sandbox.open().merge("hotfix/1", "main", Some("origin"), "merge").unwrap().outcome, Outcome::Done);
     assert_eq!(sandbox.text("ran"), "post-merge main\n");
     assert_eq!(sandbox.text("work/file"), "two\n");
 }
@@ -106,7 +105,7 @@ fn a_merge_is_refused_by_each_of_its_hooks_before_anything_is_pushed() {
         assert_eq!(sandbox.git("remote.git", "for-each-ref"), remote);
         assert_eq!(sandbox.git("work", "worktree list --porcelain").matches("worktree ").count(), 1);
         std::fs::remove_file(sandbox.path(&format!("work/.git/hooks/{name}"))).unwrap();
-        assert_eq!(sandbox.open().merge("hotfix/1", "main", Some("origin"), "merge").unwrap(), Outcome::Done);
+        assert_eq!(sandbox.open().merge("hotfix/1", "main", Some("origin"), "merge").unwrap().outcome, Outcome::Done);
     }
 }
 

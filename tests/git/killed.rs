@@ -19,7 +19,7 @@ const OPERATIONS: [(&str, Operation); 6] = [
     }),
     ("tag", |it| it.tag("v1.2.4", "HEAD", "release")),
     ("push", |it| it.push("origin", &[(Kind::Branch, "hotfix/1"), (Kind::Tag, "v1.2.4")])),
-    ("merge", |it| it.merge("hotfix/1", "main", Some("origin"), "merge it")),
+    ("merge", |it| it.merge("hotfix/1", "main", Some("origin"), "merge it").map(|merge| merge.outcome)),
     ("delete", |it| it.delete_branch("hotfix/1", "main", Some("origin"))),
 ];
 
@@ -56,7 +56,7 @@ fn ready_for(name: &str) -> (Sandbox, Operation) {
 }
 
 /// A copy of a sandbox, as it is on the disk.
-fn copy(original: &Sandbox) -> Sandbox {
+pub(super) fn copy(original: &Sandbox) -> Sandbox {
     let copy = Sandbox::empty();
     for name in ["work", "remote.git"] {
         let from = original.path(name).display().to_string();
@@ -79,7 +79,7 @@ fn state(sandbox: &Sandbox) -> String {
 
 /// How git is killed at the `n`th moment.
 #[derive(Clone, Copy, Debug)]
-enum Killed {
+pub(super) enum Killed {
     /// Before the `n`th git of the operation does anything.
     Before,
     /// When it has done what it does.
@@ -91,7 +91,7 @@ enum Killed {
 }
 
 /// Has git killed at the `n`th moment; it leaves `$T/killed` then.
-fn arm(sandbox: &mut Sandbox, how: Killed, n: usize) {
+pub(super) fn arm(sandbox: &mut Sandbox, how: Killed, n: usize) {
     let count = "n=$(($(cat \"$T/count\" 2>/dev/null || echo 0) + 1)); echo $n > \"$T/count\"";
     let kill = |at: &str, what: &str| format!("if [ $n = {n} ]; then {at} touch \"$T/killed\"; kill -9 {what}; fi\n");
     match how {
@@ -116,7 +116,7 @@ fn arm(sandbox: &mut Sandbox, how: Killed, n: usize) {
     }
 }
 
-fn disarm(sandbox: &mut Sandbox) {
+pub(super) fn disarm(sandbox: &mut Sandbox) {
     sandbox.set("PATH", &std::env::var("PATH").unwrap());
     for name in ["work/.git/hooks/reference-transaction", "work/.git/info/attributes"] {
         let _ = fs::remove_file(sandbox.path(name));
@@ -175,6 +175,22 @@ fn create_branch() {
 fn create_branch_in_the_middle_of_the_files() {
     let (killed, locks) = killed_everywhere("branch", Killed::InCheckout);
     assert!(killed >= 2 && locks >= 2, "killed {killed} times, {locks} locks");
+}
+
+#[test]
+fn a_branch_that_an_orphaned_git_makes_meanwhile_is_taken_up() {
+    let mut sandbox = Sandbox::new();
+    let real = String::from_utf8(sandbox.run("sh", ".", &["-c", "command -v git"]).stdout).unwrap();
+    let real = real.trim();
+    let text = format!(
+        "#!/bin/sh\ncase \" $* \" in *' switch '*' -c '*) {real} branch hotfix/1 v1.2.3; touch \"$T/made\";; esac\nexec {real} \"$@\"\n"
+    );
+    sandbox.put("wrapped/git", &text);
+    let path = format!("{}:{}", sandbox.path("wrapped").display(), std::env::var("PATH").unwrap());
+    sandbox.set("PATH", &path);
+    assert_eq!(sandbox.open().create_branch("hotfix/1", "v1.2.3").unwrap(), Outcome::Done);
+    assert!(sandbox.path("made").exists());
+    assert_eq!(sandbox.git("work", "symbolic-ref --short HEAD"), "hotfix/1");
 }
 
 #[test]
@@ -305,6 +321,6 @@ fn git_is_told_to_have_everything_on_the_disk() {
     assert!(tag >= 2, "{tag}");
     sandbox.git("work", "switch -q -c hotfix/1");
     sandbox.git("work", "commit -q --allow-empty -m fix");
-    let merge = synced(&|| repository.merge("hotfix/1", "main", None, "merge"));
+    let merge = synced(&|| repository.merge("hotfix/1", "main", None, "merge").map(|merge| merge.outcome));
     assert!(merge >= 2, "{merge}");
 }

@@ -116,8 +116,10 @@ fn a_clone_of_a_single_branch() {
     sandbox.git("single", "commit -q --allow-empty -m fix");
     repository.merge("hotfix/1", "main", Some("origin"), "merge").unwrap();
     repository.delete_branch("hotfix/1", "main", Some("origin")).unwrap();
-    assert_eq!(sandbox.git("single", "rev-parse main"), sandbox.git("remote.git", "rev-parse main"));
-    let error = repository.merge("main", "gone", Some("origin"), "merge").unwrap_err();
+    // There is no main here, and none is made.
+    assert_eq!(sandbox.git("single", "for-each-ref --format=%(refname) refs/heads"), "refs/heads/develop");
+    assert_eq!(sandbox.git("single", "rev-parse HEAD"), sandbox.git("remote.git", "rev-parse main"));
+    let error = repository.merge("develop", "gone", Some("origin"), "merge").unwrap_err();
     assert!(matches!(&error, Error::Missing { name, .. } if name == "origin/gone"), "{error}");
 }
 
@@ -175,6 +177,7 @@ fn what_is_under_way_is_refused_with_what_ends_it() {
     sandbox.put("work/.git/REVERT_HEAD", &(sandbox.git("work", "rev-parse HEAD") + "\n"));
     sandbox.is_refused("work", "a revert is under way", "git revert --abort");
     fs::remove_file(sandbox.path("work/.git/REVERT_HEAD")).unwrap();
+    sandbox.git("work", "push -q origin main");
     sandbox.fix();
 }
 

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod attributes;
+mod back;
+mod desk;
 mod differential;
 mod hooks;
 mod killed;

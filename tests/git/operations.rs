@@ -43,9 +43,10 @@ fn a_conflict_names_its_files_and_moves_nothing() {
     sandbox.git("work", "switch -q main");
     sandbox.write("file", "three\n");
     sandbox.git("work", "commit -qam three");
+    sandbox.git("work", "push -q origin main");
     let before = sandbox.git("work", "rev-parse main");
     let error = repository.merge("hotfix/1", "main", Some("origin"), "merge").unwrap_err();
-    assert!(matches!(error, Error::Conflict { files, .. } if files == ["file"]));
+    assert!(matches!(error, Error::Conflict(it) if it.files == ["file"]));
     assert_eq!(sandbox.git("work", "rev-parse main"), before);
     let error = repository.delete_branch("hotfix/1", "main", None).unwrap_err();
     assert!(matches!(error, Error::NotContained { .. }));

@@ -118,18 +118,3 @@ fn a_remote_that_is_not_there_is_told_in_git_s_words() {
         "{error:?}"
     );
 }
-
-#[test]
-fn a_main_that_moves_between_is_merged_with_the_next_time() {
-    let (sandbox, repository) = ready();
-    sandbox.git(".", "clone -q remote.git other");
-    // Somebody pushes while the merge is being made.
-    let hook = "#!/bin/sh\n[ -e \"$T/moved\" ] && exit 0\ntouch \"$T/moved\"\nunset GIT_DIR\ncd \"$T/other\" && git commit -q --allow-empty -m other && git push -q origin main\n";
-    sandbox.put("work/.git/hooks/commit-msg", hook);
-    let before = sandbox.git("work", "rev-parse main");
-    let error = repository.merge("hotfix/1", "main", Some("origin"), "merge").unwrap_err();
-    assert!(matches!(&error, Error::Rejected(it) if it.refs[0].why == Why::Behind), "{error}");
-    assert_eq!(sandbox.git("work", "rev-parse main"), before);
-    repository.merge("hotfix/1", "main", Some("origin"), "merge").unwrap();
-    assert_eq!(sandbox.git("remote.git", "rev-parse main^1"), sandbox.git("other", "rev-parse main"));
-}

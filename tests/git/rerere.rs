@@ -32,7 +32,7 @@ fn solved(files: &[&str]) -> Sandbox {
 #[test]
 fn a_merge_all_of_whose_conflicts_were_solved_is_made() {
     let sandbox = solved(&["file", "other"]);
-    let merge = || sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap();
+    let merge = || sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap().outcome;
     assert_eq!([merge(), merge()], [Outcome::Replayed, Outcome::Already]);
     assert_eq!(sandbox.git("work", "show main:file main:other"), "both\nboth");
     assert_eq!(sandbox.git("work", "status --porcelain"), "");
@@ -44,9 +44,12 @@ fn a_merge_with_a_new_conflict_is_none() {
     let sandbox = solved(&["file"]);
     let before = sandbox.git("work", "for-each-ref");
     let error = sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap_err();
-    assert!(matches!(&error, Error::Conflict { files, .. } if files == &["file", "other"]), "{error}");
+    assert!(matches!(&error, Error::Conflict(it) if it.files == ["file", "other"]), "{error}");
     assert_eq!(sandbox.git("work", "for-each-ref"), before);
-    assert_eq!(sandbox.git("work", "worktree list --porcelain").matches("worktree ").count(), 1);
+    // What was solved before is in the work tree for the rest.
+    let Error::Conflict(conflict) = error else { panic!("{error}") };
+    assert_eq!(std::fs::read_to_string(conflict.at.join("file")).unwrap(), "both\n");
+    assert_eq!(sandbox.git("work", "worktree list --porcelain").matches("worktree ").count(), 2);
 }
 
 #[test]
@@ -54,7 +57,7 @@ fn nothing_is_replayed_where_it_is_switched_off() {
     let sandbox = solved(&["file", "other"]);
     sandbox.config("rerere.enabled", "false");
     let error = sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap_err();
-    assert!(matches!(error, Error::Conflict { .. }));
+    assert!(matches!(error, Error::Conflict(_)));
 }
 
 #[test]
@@ -62,8 +65,8 @@ fn what_a_killed_merge_left_is_no_hindrance() {
     let sandbox = solved(&["file", "other"]);
     sandbox.git("work", "worktree add -q --detach .git/hotfix-merge main");
     sandbox.put("work/.git/hotfix-merge/file", "half\n");
-    assert_eq!(sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap(), Outcome::Replayed);
+    assert_eq!(sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap().outcome, Outcome::Replayed);
     let sandbox = solved(&["file", "other"]);
     sandbox.put("work/.git/hotfix-merge/file", "half\n");
-    assert_eq!(sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap(), Outcome::Replayed);
+    assert_eq!(sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap().outcome, Outcome::Replayed);
 }

@@ -160,7 +160,7 @@ impl Sandbox {
         let head = repository.head().unwrap().unwrap();
         twice(|| repository.tag("v1.2.4", &head, "release\n\n#1 is fixed"));
         twice(|| repository.push("origin", &[(Kind::Branch, "hotfix/1"), (Kind::Tag, "v1.2.4")]));
-        twice(|| repository.merge("hotfix/1", "main", Some("origin"), "merge it"));
+        twice(|| repository.merge("hotfix/1", "main", Some("origin"), "merge it").map(|merge| merge.outcome));
         twice(|| repository.delete_branch("hotfix/1", "main", Some("origin")));
         let remote = |words: &str| self.git("remote.git", words);
         assert_eq!(remote("show v1.2.4:file"), "two");
