@@ -1,6 +1,7 @@
 //! What still runs where a run turns back, turns back elsewhere, or ends: nothing is left to run beside it unsaid.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use hotfix::event::Event;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -35,6 +36,23 @@ impl Held {
         let path = world.sandbox.dir().join("held.yaml");
         std::fs::write(&path, text).unwrap();
         Self { world, runbook: path.display().to_string() }
+    }
+
+    /// Without a stage of the rollback that could say that production is back.
+    fn without_own_stage(self) -> Self {
+        let text = std::fs::read_to_string(&self.runbook).unwrap();
+        std::fs::write(&self.runbook, &text[..text.find("  - id: back").unwrap()]).unwrap();
+        self
+    }
+
+    /// Waits until a script has said `text`.
+    #[track_caller]
+    fn waits_for(&self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !self.calls().contains(text) {
+            assert!(Instant::now() < end, "`{text}` did not come: {}", self.calls());
+            std::thread::yield_now();
+        }
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -177,4 +195,87 @@ fn a_run_that_is_aborted_leaves_no_undo_running() {
     let said = held.rollback("v1.2.3", "", 10);
     assert!(!said.contains("taken up"), "{said}");
     assert_eq!(held.calls(), "begin u v1.2.3\nbegin u v1.2.3\nend u v1.2.3\n");
+}
+
+#[test]
+fn a_command_that_nobody_watches_is_named_before_a_rollback_and_not_killed() {
+    let held = Held::new("run: '{held a}', undo: {run: '{held u}'}");
+    held.cut_start();
+    let group = held.orphan("s.a.1");
+    let end = format!("its process group {0} may still run: look, and end it with `kill -TERM -- -{0}`", group.0);
+    let (status, json) = held.status();
+    assert!(status.contains(&end) && status.contains("nobody watches its command; its process group"), "{status}");
+    assert_eq!((&json["command"]["state"], &json["command"]["process_group"]), (&"lost".into(), &group.0.into()));
+    // Also where nobody consents.
+    let said = ends(&held.world.hotfix(&["rollback"]), 7);
+    assert!(said.replace("\n         ", " ").contains("nobody watches the command of s/a any more"), "{said}");
+    held.go("u");
+    held.rollback("v1.2.3", "", 10);
+    assert!(hotfix::process::group_lives(group.0), "its number may be another's: it is not killed");
+    let (status, json) = held.status();
+    assert!(status.contains(&end), "{status}");
+    assert_eq!(json["unwatched"][0]["process_group"], group.0);
+    held.go("a");
+    for _ in 0..2000 {
+        if held.status().1["unwatched"] == Value::Array(Vec::new()) {
+            return;
+        }
+    }
+    panic!("its group is still named: {}", held.status().0);
+}
+
+#[test]
+fn an_undo_at_the_terminal_that_was_cut_off_is_asked_about() {
+    let held = Held::new("run: 'true', interactive: true, undo: {run: '{held u}'}").without_own_stage();
+    // Its command runs at no terminal here: a person has done it.
+    let answers = held.world.answers("s/a: [v1.2.4, done]\n");
+    ends(&held.world.hotfix(&["start", "v1.2.3", "1234", "--runbook", &held.runbook, "--answers", &answers]), 7);
+    let mut person = crate::terminal::Person::at(&held.world, &["rollback"]);
+    person.sees(&["Type v1.2.3 to begin", crate::terminal::LISTENS]);
+    person.types("v1.2.3\r");
+    held.waits_for("begin u");
+    person.kill();
+    let said = ends(&held.world.hotfix(&["resume"]), 11);
+    assert!(said.contains("it began, and nobody knows how it ended"), "{said}");
+    assert_eq!(held.calls(), "begin u v1.2.3\n", "it is not run again unasked");
+    let answers = held.world.answers("s/a: [v1.2.4, done, done]\n");
+    ends(&held.world.hotfix(&["resume", "--answers", &answers]), 10);
+    assert_eq!(held.calls(), "begin u v1.2.3\n");
+}
+
+#[test]
+fn an_undo_whose_supervisor_dies_is_asked_about_each_time_and_run_again_by_nobody() {
+    let held = Held::new("run: 'true', undo: {run: '{held u}'}").without_own_stage();
+    held.done();
+    let answers = held.world.answers(&consents("v1.2.3"));
+    let (mut child, mut lines) = held.world.begin(&["rollback", "--answers", &answers]);
+    lines.wait_for("  up");
+    let group = held.orphan("undo.s.a.1");
+    let said = lines.all();
+    assert_eq!(child.wait().unwrap().code(), Some(11), "{said}");
+    assert!(said.contains(&format!("kill -TERM -- -{}", group.0)), "{said}");
+    assert_eq!(held.failed_undos(), ["it began, and nobody knows how it ended"]);
+    ends(&held.world.hotfix(&["resume"]), 11);
+    assert_eq!(held.calls(), "begin u v1.2.3\n");
+    drop(group);
+    held.go("u");
+    let answers = held.world.answers("s/a: [v1.2.4, retry]\n");
+    ends(&held.world.hotfix(&["resume", "--answers", &answers]), 10);
+    assert_eq!(held.calls(), "begin u v1.2.3\nbegin u v1.2.3\nend u v1.2.3\n");
+}
+
+#[test]
+fn a_verify_command_is_known_of_and_stopped() {
+    let held = Held::new("run: 'true', verify: {run: '{held check}'}, undo: {run: 'true'}");
+    held.cut_start();
+    let (status, json) = held.status();
+    assert!(status.contains("its command runs on, detached"), "{status}");
+    assert_eq!(json["command"]["state"], "running");
+    let group = i32::try_from(json["command"]["process_group"].as_i64().unwrap()).unwrap();
+    let said = held.rollback("v1.2.3", "", 10);
+    assert!(said.contains("stopping the `verify` command of s/a"), "{said}");
+    assert!(!hotfix::process::group_lives(group), "it is gone");
+    let stopped =
+        |event: &Event| matches!(event, Event::StepFailed { step, reason, .. } if step == "s/a" && reason == "stopped");
+    assert_eq!(held.world.events().iter().filter(|event| stopped(event)).count(), 1);
 }
