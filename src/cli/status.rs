@@ -9,8 +9,8 @@ use super::author::host;
 use super::select::{Otherwise, driver, select};
 use super::{Exit, Trouble, data, store};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
-use crate::engine::left_behind;
-use crate::process::{End, Found};
+use crate::engine::{Unwatched, left_behind, unwatched};
+use crate::process::{End, Found, group_lives};
 use crate::report::{self, Status, printable};
 use crate::store::{Holder, Life};
 
@@ -37,17 +37,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     } else {
         command = left_behind(&run.paths, &folded).map(|(_, found)| found);
     }
+    let unwatched = unwatched(&run.paths, &folded);
     if arguments.json {
         let mut value = serde_json::to_value(&status).map_err(io::Error::from)?;
         value["driver"] = driver_json(driver.as_ref());
         value["command"] = command.as_ref().map_or(Value::Null, command_json);
+        value["unwatched"] = unwatched.iter().map(unwatched_json).collect();
         value["damage"] = json!(run.damage);
         value["torn_bytes"] = json!(run.contents.torn);
         let text = serde_json::to_string_pretty(&value).map_err(io::Error::from)?;
         data(|out| writeln!(out, "{text}"))?;
     } else {
         let now = SystemClock.now();
-        data(|out| show(out, &status, (driver.as_ref(), command.as_ref()), now))?;
+        data(|out| show(out, &status, (driver.as_ref(), command.as_ref(), &unwatched), now))?;
     }
     run.shown()
 }
@@ -63,7 +65,13 @@ fn command_words(found: &Found, now: Timestamp) -> Option<String> {
         Found::Finished(end) => {
             Some(format!("its command ended at {} ({}); `hotfix resume` takes it up", at(end.ended), end.how))
         }
-        Found::Lost { .. } | Found::NeverBegan => None,
+        Found::Lost { pgid } => {
+            let may = pgid
+                .filter(|group| group_lives(*group))
+                .map(|group| format!("; its process group {group} may still run"));
+            Some(format!("cut off, its end is not known: nobody watches its command{}", may.unwrap_or_default()))
+        }
+        Found::NeverBegan => None,
     }
 }
 
@@ -76,8 +84,14 @@ fn command_json(found: &Found) -> Value {
         Found::Finished(End { how, started, ended, .. }) => {
             json!({ "state": "ended", "since": started, "ended": ended, "how": how.to_string() })
         }
-        Found::Lost { .. } | Found::NeverBegan => Value::Null,
+        Found::Lost { pgid } => json!({ "state": "lost", "process_group": pgid }),
+        Found::NeverBegan => Value::Null,
     }
+}
+
+/// A command that nobody watches and that may still run, for programs.
+fn unwatched_json(Unwatched { command, group }: &Unwatched) -> Value {
+    json!({ "step": command.key, "command": command.name(), "state": "lost", "process_group": group })
 }
 
 /// The driver for programs: `alive` is null where it is on another machine and cannot be seen.
@@ -107,7 +121,7 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
 fn show(
     out: &mut dyn Write,
     status: &Status,
-    (driver, command): (Option<&(Holder, Life)>, Option<&Found>),
+    (driver, command, unwatched): (Option<&(Holder, Life)>, Option<&Found>, &[Unwatched]),
     now: Timestamp,
 ) -> io::Result<()> {
     let mut line = |name: &str, text: String| writeln!(out, "{name:<12}{}", printable(&text).replace('\n', " "));
@@ -128,6 +142,9 @@ fn show(
             (status, ..) => format!("{status}{since}{failure}"),
         };
         line("Step", format!("{} ({}), {how}", step.key, step.title))?;
+    }
+    for lost in unwatched {
+        line("Unwatched", lost.words())?;
     }
     line("Production", status.production.words(|at| moment(at, now)))?;
     if let Some(at) = status.rolled_back {

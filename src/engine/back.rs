@@ -7,12 +7,12 @@ use super::desk::StepDesk;
 use super::place::Origin;
 use super::retreat::{ROLLBACK, UndoText};
 use super::{Ending, Engine};
-use crate::action::{Action, Asked, Context, Desk as _, Repetition, Settings, Stop};
+use crate::action::{Action, Asked, Context, Desk as _, LOST, Repetition, Settings, Stop};
 use crate::event::Event;
 use crate::git;
 use crate::operator::{Answer, Form, Outcome, Presence, Purpose, Show, Way};
 use crate::process::{self, Found};
-use crate::run::{Next, Run, UndoStatus};
+use crate::run::{Next, Run, UNKNOWN_END, UndoStatus};
 use crate::runbook::Step;
 
 impl Engine {
@@ -50,6 +50,9 @@ impl Engine {
         let Some(undo) = &step.undo else { return Ok(()) };
         let message = match self.perform_undo(key, step, undo).await {
             Ok(by_hand) => return self.undone(key, by_hand),
+            Err(Stop::Failed(failure)) if failure.reason == LOST => {
+                return self.ask_unknown_undo(key, step, what).await;
+            }
             Err(Stop::Failed(failure)) => failure.message,
             Err(Stop::Missing(question)) => return self.undo_failed(key, question),
             Err(Stop::Way { way: Way::Done, reason }) => return self.undone(key, Some(reason.unwrap_or_default())),
@@ -57,6 +60,12 @@ impl Engine {
         };
         self.outcome(key, Outcome::Failed, &message);
         self.ask_undo(key, step, (what, message)).await
+    }
+
+    /// Asks about an undo that began, and whose end nobody knows: it is not run again unasked.
+    async fn ask_unknown_undo(&self, key: &str, step: &Step, what: UndoText) -> Result<(), Stop> {
+        self.warn_of_unwatched();
+        self.ask_undo(key, step, (what, UNKNOWN_END.to_owned())).await
     }
 
     async fn ask_undo(&self, key: &str, step: &Step, (what, message): (UndoText, String)) -> Result<(), Stop> {
@@ -112,10 +121,10 @@ impl Engine {
                 self.show(Show::Info(&format!("the undo of {key} is taken up, not run again")));
                 self.carry_out(key, step, what).await
             }
-            (Some(Found::NeverBegan), _) | (None, Repetition::Unasked | Repetition::Supervised) => {
-                self.begin_undo(key, step, what).await
-            }
-            _ => self.ask_undo(key, step, (what, "it began, and nobody knows how it ended".to_owned())).await,
+            (Some(Found::NeverBegan), _) | (None, Repetition::Unasked) => self.begin_undo(key, step, what).await,
+            // Of a command at the operator's terminal nobody keeps how it stands.
+            (None, Repetition::Supervised) if !step.interactive => self.begin_undo(key, step, what).await,
+            _ => self.ask_unknown_undo(key, step, what).await,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::desk::StepDesk;
+use super::halt::Halt;
 use super::{Engine, Retreat};
 use crate::action::{Asked, Desk as _, Stop};
 use crate::event::Event;
@@ -93,7 +94,7 @@ impl Engine {
                 answer => answer?,
             };
         }
-        self.stop_commands().await?;
+        self.stop_commands(Halt::Abort).await?;
         self.abort(reason)?;
         Ok(Aborted::Over)
     }

@@ -10,6 +10,7 @@ mod book;
 mod decide;
 mod desk;
 mod doors;
+mod halt;
 mod place;
 mod retreat;
 mod steps;
@@ -22,9 +23,10 @@ use std::collections::VecDeque;
 use std::error::Error;
 use std::rc::Rc;
 
-pub use behind::left_behind;
+pub use behind::{Unwatched, left_behind, unwatched};
 pub use book::{Book, CommitError};
 pub use doors::Aborted;
+use halt::Halt;
 pub use values::{Identity, declared, initial};
 
 use crate::action::{Stop, World};
@@ -131,7 +133,7 @@ impl Engine {
             self.show_stage(&stage);
         }
         if self.phase() == Phase::Back
-            && let Err(stop) = self.stop_commands().await
+            && let Err(stop) = self.stop_commands(Halt::Rollback).await
         {
             return self.ending(stop);
         }

@@ -1,26 +1,20 @@
-//! Turning back: the plan, the one question about it, and the end of what still runs.
+//! Turning back: the plan, and the one question about it.
 
 use std::rc::Rc;
-use std::time::Duration;
 
+use super::halt::Halt;
 use super::trouble::Trouble;
 use super::{Engine, Retreat};
 use crate::action::{Action, Stop};
-use crate::clock::{Clock as _, SystemClock};
 use crate::digest::sha256;
 use crate::event::Event;
-use crate::operator::{Course, Form, Presence, Purpose, Question, Show, Unanswered, Way};
-use crate::process::{self, Found, Progress, Running};
-use crate::run::{Courses, Phase, Run, Status};
+use crate::operator::{Form, Presence, Purpose, Question, Show, Unanswered, Way};
+use crate::run::{Phase, Run};
 use crate::runbook::{Body, Step, Trigger};
 use crate::vars::Values;
 
 /// The name under which the question of a rollback is asked and answered.
 pub(super) const ROLLBACK: &str = "rollback";
-/// How long a command that is being stopped is waited for, beyond two times its grace.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The grace of a command that names none.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// An undo as it would be run.
 #[derive(Clone, Debug)]
@@ -104,7 +98,7 @@ impl Engine {
         self.turn_back(retreat)?;
         self.stop_watches();
         self.show_run();
-        self.stop_commands().await
+        self.stop_commands(Halt::Rollback).await
     }
 
     /// Shows what a rollback would do and asks once. Nothing is written: the answer is handed back, to be committed.
@@ -114,6 +108,7 @@ impl Engine {
     pub async fn consent(&self, retreat: &Retreat) -> Result<Event, Stop> {
         let to = self.target(retreat);
         let plan = self.plan_lines(retreat);
+        self.warn_of_unwatched();
         self.show(Show::Warning(&format!("Rolling back to {to}:")));
         plan.iter().for_each(|line| self.show(Show::Info(line)));
         let question = Question {
@@ -159,70 +154,6 @@ impl Engine {
     fn turn_back(&self, retreat: Retreat) -> Result<(), Stop> {
         let to = self.target(&retreat);
         self.commit(Event::RollbackStarted { to, reason: retreat.reason, blind: retreat.blind })
-    }
-
-    /// Stops every command that still runs and has no part in the way back, and waits until it is gone. One that cannot be
-    /// stopped is said and left: it must not keep production broken.
-    pub(super) async fn stop_commands(&self) -> Result<(), Stop> {
-        let begun = |run: &Run| -> Vec<(String, u32, Status)> {
-            let begun = run.steps().iter().filter(|(_, state)| state.attempts > 0);
-            begun.map(|(key, state)| (key.clone(), state.attempts, state.status)).collect()
-        };
-        for (key, attempt, status) in self.run(begun) {
-            let course = self.run(|run| run.outline().step(&key).map(|step| step.course));
-            if status == Status::Started && course != Some(Courses::Forward) && self.course() == Course::Back {
-                continue;
-            }
-            let path = process::beside(&self.files(&key, attempt), ".status");
-            let running = match process::find(&path, 0).await {
-                Ok(Some(Found::Running(running))) => running,
-                Ok(_) => continue,
-                Err(error) => {
-                    self.show(Show::Warning(&format!(
-                        "whether the command of {key} still runs is not known ({error})"
-                    )));
-                    continue;
-                }
-            };
-            self.show(Show::Info(&format!("stopping the command of {key}")));
-            let message = self.stop_command(&key, *running).await?;
-            if status == Status::Started {
-                let reason = "stopped".to_owned();
-                self.commit(Event::StepFailed { step: key, attempt, reason, message, again: false })?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn stop_command(&self, key: &str, mut running: Running) -> Result<String, Stop> {
-        let step = self.find(key).ok().map(|(_, step)| step);
-        let grace = step.and_then(|step| Self::length(step.kill_grace.as_ref(), &self.values(key, 1)).ok().flatten());
-        let limit = grace.unwrap_or(GRACE) * 2 + PATIENCE;
-        let mut why = "it did not end in time".to_owned();
-        if let Err(error) = running.stop(&format!("a rollback by {}", self.world.operator)) {
-            why = error.to_string();
-        } else {
-            let ended = async {
-                while running
-                    .next()
-                    .await
-                    .is_ok_and(|progress| !matches!(progress, Progress::Ended(_) | Progress::Lost { .. }))
-                {
-                }
-            };
-            tokio::select! {
-                () = ended => return Ok("stopped for the rollback".to_owned()),
-                () = SystemClock.sleep(limit) => {}
-                trouble = self.trouble() => if let Trouble::Stop(stop) = trouble {
-                    return Err(stop);
-                },
-            }
-        }
-        let group = running.pgid().map(|pgid| format!("; its process group is {pgid}")).unwrap_or_default();
-        self.show(Show::Warning(&format!(
-            "the command of {key} could not be stopped ({why}){group}: see to it by hand"
-        )));
-        Ok(format!("could not be stopped for the rollback: {why}"))
     }
 
     /// The commands that bring production back, as the runbook has them: what a person needs where the log is lost.

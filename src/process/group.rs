@@ -3,6 +3,12 @@
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
+/// Whether anybody is in the process group `id`, whoever has that number now.
+#[must_use]
+pub fn group_lives(id: i32) -> bool {
+    Pid::from_raw(id).is_some_and(|id| !Group(id).is_empty())
+}
+
 /// A process group of our own making.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group(Pid);

@@ -41,6 +41,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use captured::{Captured, run_captured};
+pub use group::group_lives;
 pub use guest::take_terminal;
 pub use identity::started;
 pub use lent::{Left, Loan, lend};

@@ -1,11 +1,13 @@
 //! How a record changes the run.
 
-use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoStatus, plain};
+use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoState, UndoStatus, plain};
 use crate::event::{Event, Record};
 use crate::operator::{Answer, Purpose, Way};
 
 /// How the question before a step that affects production begins.
 pub const PRODUCTION: &str = "This touches production";
+/// How the message of an undo begins that began and whose end nobody knows: it is not run again unasked.
+pub const UNKNOWN_END: &str = "it began, and nobody knows how it ended";
 
 impl Run {
     /// Takes in a record that was written. That it may follow was decided before it was written.
@@ -47,7 +49,7 @@ impl Run {
             }
             Event::UndoDone { step, .. } => self.set_undo(step, UndoStatus::Done),
             Event::UndoFailed { step, .. } if self.is_own_step_of_rollback(step) => _ = self.end(step, Status::Left),
-            Event::UndoFailed { step, .. } => self.set_undo(step, UndoStatus::Failed),
+            Event::UndoFailed { step, message } => self.undo_failed(step, message),
             _ => self.apply_step(record),
         }
     }
@@ -139,7 +141,18 @@ impl Run {
 
     fn set_undo(&mut self, step: &str, status: UndoStatus) {
         self.settle(step);
-        self.undone.entry(step.to_owned()).or_default().status = Some(status);
+        let state = self.undone.entry(step.to_owned()).or_default();
+        (state.status, state.superseded, state.unknown) = (Some(status), false, false);
+    }
+
+    /// One that led elsewhere has come to its end, and is to be done anew.
+    fn undo_failed(&mut self, step: &str, message: &str) {
+        let superseded = self.undo(step).superseded;
+        self.set_undo(step, UndoStatus::Failed);
+        if let Some(state) = self.undone.get_mut(step) {
+            state.unknown = message.starts_with(UNKNOWN_END);
+            state.status = state.status.filter(|_| !superseded);
+        }
     }
 
     fn resumed(&mut self) {
@@ -155,6 +168,9 @@ impl Run {
             }
         }
         if self.phase == Phase::Back {
+            // One whose end nobody knows is asked about again, not run again.
+            let unknown = |state: &&mut UndoState| state.status == Some(UndoStatus::Failed) && state.unknown;
+            self.undone.values_mut().filter(unknown).for_each(|state| state.status = Some(UndoStatus::Started));
             self.try_again_what_was_left();
         }
     }
@@ -180,9 +196,12 @@ impl Run {
     }
 
     /// Forward is closed: the rollback's stage and those behind it begin afresh, and so does every undo, because production may
-    /// have been deployed to since an earlier rollback.
+    /// have been deployed to since an earlier rollback. An undo that is under way leads elsewhere: its end comes first.
     fn turn_back(&mut self) {
-        self.undone.values_mut().for_each(|state| state.status = None);
+        for state in self.undone.values_mut() {
+            state.superseded = state.status == Some(UndoStatus::Started);
+            state.status = state.status.filter(|_| state.superseded);
+        }
         for stage in &self.outline.stages[self.trigger_at().unwrap_or(self.outline.stages.len())..] {
             self.stages.remove(&stage.id);
             let inside = format!("{}/", stage.id);

@@ -17,7 +17,7 @@ mod legality;
 mod outline;
 mod undo;
 
-pub use fold::PRODUCTION;
+pub use fold::{PRODUCTION, UNKNOWN_END};
 pub use legality::Illegal;
 pub use outline::{Courses, Outline, Reach, Repeat, StageOutline, StepOutline, Trigger, Undo, plain};
 
@@ -115,6 +115,11 @@ pub struct UndoState {
     pub identity: String,
     /// How often it has begun.
     pub attempts: u32,
+    /// Whether it began on the way to another version than the one that production is taken to now: what still runs of it is to
+    /// be stopped, and then it is to be done anew.
+    pub superseded: bool,
+    /// Whether it failed because nobody knows how it ended.
+    pub unknown: bool,
 }
 
 /// What comes next.

@@ -9,6 +9,7 @@ mod commit;
 mod detach;
 mod fixture;
 mod git;
+mod holes;
 mod kept;
 mod killed;
 mod lent;
