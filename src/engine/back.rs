@@ -7,7 +7,7 @@ use super::desk::StepDesk;
 use super::place::Origin;
 use super::retreat::{ROLLBACK, UndoText};
 use super::{Ending, Engine};
-use crate::action::{Action, Asked, Context, Desk as _, LOST, Repetition, Settings, Stop};
+use crate::action::{Action, Asked, Context, Desk as _, LOST, Repetition, Stop};
 use crate::event::Event;
 use crate::git;
 use crate::operator::{Answer, Form, Outcome, Presence, Purpose, Show, Way};
@@ -39,7 +39,7 @@ impl Engine {
     }
 
     async fn begin_undo(&self, key: &str, step: &Step, what: UndoText) -> Result<(), Stop> {
-        let UndoText { what: text, identity } = what.clone();
+        let UndoText { what: text, identity, .. } = what.clone();
         self.commit(Event::UndoStarted { step: key.to_owned(), what: text, identity })?;
         self.show(Show::Step { key, title: &format!("Undo of {key}"), guide: None });
         self.carry_out(key, step, what).await
@@ -86,7 +86,10 @@ impl Engine {
     async fn perform_undo(&self, key: &str, step: &Step, undo: &Action) -> Result<Option<String>, Stop> {
         let mut values = self.values_back(key, &self.var("rollback_to"));
         values.set("attempt", self.run(|run| run.undo(key).attempts));
-        let settings = Settings { capture: std::collections::BTreeMap::new(), ..Self::settings(step, &values)? };
+        let (settings, without) = Self::undo_settings(step, &values)?;
+        if !without.is_empty() {
+            self.show(Show::Warning(&format!("the undo of {key} is run without {}", without.join(", "))));
+        }
         let place = self.place((step, undo.kind()), self.undo_files(key), Origin::Release, &values)?;
         let desk = StepDesk::new(self, key, vec![Way::Done, Way::Pause]).of_undo().with_output(place.file(".log"));
         let ctx = Context { values: &values, settings: &settings, place: &place, world: &self.world, desk: &desk };
@@ -115,7 +118,10 @@ impl Engine {
         let (step, Some(what)) = self.undo_text(key, &self.var("rollback_to"))? else { return Ok(()) };
         let Some(undo) = &step.undo else { return Ok(()) };
         let status = process::beside(&self.undo_files(key), ".status");
-        let found = process::find(&status, 0).await.map_err(Stop::broken)?;
+        let found = process::find(&status, 0).await.unwrap_or_else(|error| {
+            self.show(Show::Warning(&format!("what became of the undo of {key} cannot be read: {error}")));
+            Some(Found::Lost { pgid: None })
+        });
         match (found, undo.kind().repetition()) {
             (Some(Found::Finished(_) | Found::Running(_)), _) => {
                 self.show(Show::Info(&format!("the undo of {key} is taken up, not run again")));

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::halt::Halt;
 use super::trouble::Trouble;
 use super::{Engine, Retreat};
-use crate::action::{Action, Stop};
+use crate::action::{Action, Settings, Stop};
 use crate::digest::sha256;
 use crate::event::Event;
 use crate::operator::{Form, Presence, Purpose, Question, Show, Unanswered, Way};
@@ -23,6 +23,8 @@ pub(super) struct UndoText {
     pub(super) what: String,
     /// What makes it the same as another.
     pub(super) identity: String,
+    /// Variables of its environment that cannot be worked out, and why.
+    pub(super) without: Vec<String>,
 }
 
 impl Engine {
@@ -32,10 +34,19 @@ impl Engine {
         let to = self.target(retreat);
         let (mut lines, mut seen) = (Vec::new(), Vec::new());
         for key in self.run(|run| run.undo_plan().into_iter().map(str::to_owned).collect::<Vec<_>>()) {
-            let Ok((_, Some(UndoText { what, identity }))) = self.undo_text(&key, &to) else { continue };
-            if !seen.contains(&identity) {
-                lines.push(format!("undo {key}: {what}"));
-                seen.push(identity);
+            match self.undo_text(&key, &to) {
+                Ok((_, Some(UndoText { what, identity, without }))) if !seen.contains(&identity) => {
+                    lines.push(format!("undo {key}: {what}"));
+                    if !without.is_empty() {
+                        lines.push(format!("     WITHOUT {}: set it first where it is needed", without.join(", ")));
+                    }
+                    seen.push(identity);
+                }
+                Ok(_) => {}
+                Err(Stop::Failed(failure)) => {
+                    lines.push(format!("undo {key}: CANNOT BE WORKED OUT, and will be left: {}", failure.message));
+                }
+                Err(_) => lines.push(format!("undo {key}: CANNOT BE WORKED OUT, and will be left")),
             }
         }
         if !retreat.blind && !self.run(Run::touched_production) {
@@ -82,10 +93,10 @@ impl Engine {
         let Some(undo) = &step.undo else { return Ok((step, None)) };
         let what = described(undo, &values).map_err(failed)?;
         let dir = step.dir.as_ref().map(|dir| dir.render(&values)).transpose().map_err(failed)?;
-        let env = Self::settings(step, &values)?.env;
+        let (Settings { env, .. }, without) = Self::undo_settings(step, &values)?;
         let exact = undo.kind().identity(&values).map_err(failed)?;
         let whole = serde_json::json!([undo.name(), exact, undo.kind().named(&values.for_script()), dir, env]);
-        Ok((step, Some(UndoText { what, identity: sha256(whole.to_string().as_bytes()) })))
+        Ok((step, Some(UndoText { what, identity: sha256(whole.to_string().as_bytes()), without })))
     }
 
     /// Turns the run back, from within: asks a person who sits there, once, with the whole plan.

@@ -160,6 +160,21 @@ impl Engine {
         })
     }
 
+    /// The same for the undo of `step`, which no variable that is not there keeps from being run: it goes without, and which it
+    /// goes without is told.
+    pub(super) fn undo_settings(step: &Step, values: &Values) -> Result<(Settings, Vec<String>), Stop> {
+        let (mut env, mut without) = (Vec::new(), Vec::new());
+        for (name, value) in &step.env {
+            match value.render(values) {
+                Ok(value) => env.push((name.clone(), value)),
+                Err(why) => without.push(format!("{name} ({why})")),
+            }
+        }
+        let bare = Step { env: std::collections::BTreeMap::new(), ..step.clone() };
+        let settings = Settings { env, capture: std::collections::BTreeMap::new(), ..Self::settings(&bare, values)? };
+        Ok((settings, without))
+    }
+
     /// When whom is to be called, the earliest first.
     pub(super) fn escalation(&self) -> Vec<(Timestamp, String)> {
         let Some(began) = self.run(crate::run::Run::began) else { return Vec::new() };

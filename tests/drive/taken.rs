@@ -85,3 +85,17 @@ fn files_that_are_gone_or_cannot_be_read_mean_that_somebody_is_asked() {
         std::fs::write(world.sandbox.dir().join("go"), "").unwrap();
     }
 }
+
+#[test]
+fn an_undo_goes_without_a_secret_that_is_not_there_and_the_plan_says_so() {
+    let world = World::new();
+    let undone = world.sandbox.dir().join("undone").display().to_string();
+    let step =
+        format!("env: {{PW: '{{{{ env.PW }}}}'}}, run: '{}', undo: {{run: 'echo undo >>{undone}'}}", work(&world));
+    begun(&world, &step, &[("PW", "hunter22")]);
+    let answers = world.answers("rollback: yes\n");
+    let said = ends(&world.hotfix(&["rollback", "--answers", &answers]), 10);
+    assert!(said.contains("undo s/a: echo undo") && said.contains("WITHOUT PW"), "{said}");
+    assert!(said.contains("the undo of s/a is run without PW"), "{said}");
+    assert_eq!(std::fs::read_to_string(&undone).unwrap(), "undo\n");
+}
