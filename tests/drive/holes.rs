@@ -105,16 +105,23 @@ impl Held {
         (ends(&self.world.hotfix(&["status"]), 0), serde_json::from_str(&json).unwrap())
     }
 
+    fn status_of(&self, files: &str) -> PathBuf {
+        self.world.runs().last().unwrap().join("output").join(format!("{files}.status"))
+    }
+
+    /// What the supervisor of these files has said.
+    fn said_of(&self, files: &str) -> String {
+        std::fs::read_to_string(self.status_of(files)).unwrap()
+    }
+
     /// Kills the supervisor of these files, and hands back the process group of the command, which lives.
     fn orphan(&self, files: &str) -> Group {
-        let status = self.world.runs().last().unwrap().join("output").join(format!("{files}.status"));
-        let said = std::fs::read_to_string(&status).unwrap();
+        let (status, said) = (self.status_of(files), self.said_of(files));
         kill_process(Pid::from_raw(number(&said, "pid")).unwrap(), Signal::KILL).unwrap();
         for _ in 0..2000 {
             if matches!(hotfix::process::look(&status, 0), Ok(Some(hotfix::process::Found::Lost { .. }))) {
                 return Group(number(&said, "pgid"));
             }
-            std::thread::yield_now();
             self.world.sandbox.command("true").status().unwrap();
         }
         panic!("its supervisor lives: {said}");
@@ -278,4 +285,21 @@ fn a_verify_command_is_known_of_and_stopped() {
     let stopped =
         |event: &Event| matches!(event, Event::StepFailed { step, reason, .. } if step == "s/a" && reason == "stopped");
     assert_eq!(held.world.events().iter().filter(|event| stopped(event)).count(), 1);
+}
+
+#[test]
+fn a_rollback_elsewhere_takes_over_from_one_that_is_driven_and_stops_its_undo() {
+    let held = Held::new("run: 'true', undo: {run: '{held u}'}");
+    held.done();
+    let answers = held.world.answers(&consents("v1.2.3"));
+    let (mut first, mut lines) = held.world.begin(&["rollback", "--answers", &answers]);
+    lines.wait_for("  up");
+    let group = number(&held.said_of("undo.s.a.1"), "pgid");
+    held.cut_rollback("v1.2.2");
+    let last = lines.all();
+    assert_eq!(first.wait().unwrap().code(), Some(8), "{last}");
+    assert!(!hotfix::process::group_lives(group), "the first undo is gone before the second begins");
+    held.go("u");
+    held.rollback("v1.2.2", "", 10);
+    assert_eq!(held.calls(), "begin u v1.2.3\nbegin u v1.2.2\nend u v1.2.2\n");
 }
