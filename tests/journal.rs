@@ -178,3 +178,17 @@ fn a_clock_set_back_is_told_and_not_refused() {
     journal.append(&clock, note("c"), allow).unwrap().unwrap();
     assert_eq!(read(&path).unwrap().backwards, [1]);
 }
+
+#[test]
+fn a_clock_that_leaps_forward_as_after_a_sleep_is_no_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("j");
+    let clock = FakeClock::at(Timestamp::from_millis(100_000));
+    let (mut journal, _) = Journal::open(&path, author("ada")).unwrap();
+    journal.append(&clock, note("before"), allow).unwrap().unwrap();
+    clock.advance(Duration::from_secs(3 * 3600));
+    journal.append(&clock, note("after"), allow).unwrap().unwrap();
+    let contents = read(&path).unwrap();
+    assert!(contents.backwards.is_empty());
+    assert_eq!(contents.records[1].at.since(contents.records[0].at), Duration::from_secs(3 * 3600));
+}
