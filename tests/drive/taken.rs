@@ -29,7 +29,9 @@ fn begun(world: &World, step: &str, env: &[(&str, &str)]) -> String {
 
 fn work(world: &World) -> String {
     let at = |name: &str| world.sandbox.dir().join(name).display().to_string();
-    format!("echo call >>{}; while ! test -e {}; do sleep 0.05; done; echo over", at("calls"), at("go"))
+    // It ends with the sandbox as well.
+    let (calls, go) = (at("calls"), at("go"));
+    format!("echo call >>{calls}; while test -e {calls} && ! test -e {go}; do sleep 0.05; done; echo over")
 }
 
 fn calls(world: &World) -> usize {
