@@ -77,8 +77,8 @@ impl Kind for Ask {
         Repetition::Unasked
     }
 
-    fn gives(&self) -> Option<&str> {
-        self.into.as_deref()
+    fn gives(&self) -> Vec<&str> {
+        self.into.as_deref().into_iter().collect()
     }
 
     fn form(&self, values: &Values) -> Result<Option<Form>, String> {

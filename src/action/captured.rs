@@ -13,7 +13,7 @@ use super::{Context, Stop};
 const LARGEST: usize = 1024 * 1024;
 
 /// The variables that the command gave.
-pub(super) fn captured(ctx: &Context<'_>) -> Result<std::collections::BTreeMap<String, Value>, Stop> {
+pub(super) fn captured(ctx: &Context<'_>, exit_code: i32) -> Result<std::collections::BTreeMap<String, Value>, Stop> {
     let mut set = std::collections::BTreeMap::new();
     if ctx.settings.capture.is_empty() {
         return Ok(set);
@@ -27,11 +27,31 @@ pub(super) fn captured(ctx: &Context<'_>) -> Result<std::collections::BTreeMap<S
                 let text = text.map_err(|why| Stop::failed("output", format!("standard output: {why}")))?;
                 Value::from(text.trim_end_matches(['\n', '\r']))
             }
+            Capture::ExitCode => exit_code.into(),
             Capture::Output => written.get(name).map_or(Value::Null, |text| text.clone().into()),
         };
         set.insert(name.clone(), value);
     }
     Ok(set)
+}
+
+/// What a command that did not succeed had given by then, of what the step captures. It becomes no variable: it tells people, and
+/// the step's own undo, how far it came. A last line without an end is left out: it may be half of one.
+#[must_use]
+pub fn given_so_far(
+    files: &Path,
+    capture: &std::collections::BTreeMap<String, Capture>,
+) -> std::collections::BTreeMap<String, String> {
+    let text = bounded(&crate::process::beside(files, super::run::VALUES)).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let mut given = pairs(whole).unwrap_or_default();
+    given.retain(|name, value| capture.get(name) == Some(&Capture::Output) && !value.is_empty());
+    given
+}
+
+/// What was given, in words; nothing where nothing was.
+pub fn in_words<'a>(given: impl IntoIterator<Item = (&'a String, String)>) -> String {
+    given.into_iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
 }
 
 fn bounded(path: &Path) -> Result<String, String> {

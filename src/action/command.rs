@@ -26,6 +26,8 @@ pub enum Capture {
     Stdout,
     /// What the command wrote under this name into `$HOTFIX_OUTPUT`.
     Output,
+    /// The exit code that it ended with: 0, or one of `success_exit`.
+    ExitCode,
 }
 
 impl Command {

@@ -76,8 +76,8 @@ impl Kind for Confirm {
         Repetition::Unasked
     }
 
-    fn gives(&self) -> Option<&str> {
-        self.into.as_deref()
+    fn gives(&self) -> Vec<&str> {
+        self.into.as_deref().into_iter().collect()
     }
 
     fn form(&self, values: &Values) -> Result<Option<Form>, String> {

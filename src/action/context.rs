@@ -71,6 +71,8 @@ pub struct Settings {
     pub env: Vec<(String, String)>,
     /// Variables that get something of its output.
     pub capture: BTreeMap<String, Capture>,
+    /// Exit codes of its command that are a success beside 0.
+    pub success_exit: Vec<i32>,
     /// Whether its command talks to the operator.
     pub interactive: bool,
     /// Whether its command is to find a terminal where it writes.

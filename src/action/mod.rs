@@ -6,6 +6,7 @@
 
 pub mod approve;
 pub mod ask;
+mod baseline;
 mod captured;
 pub mod checklist;
 pub mod command;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use context::{
     Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, LOST, Place, Settings, Stop, World,
 };
+pub use captured::{given_so_far, in_words};
 pub use run::{make_values, was_announced};
 
 use crate::clock::{LocalFuture, Timestamp};
@@ -63,9 +65,9 @@ pub trait Kind {
         self.describe(values)
     }
 
-    /// The variable that it gives.
-    fn gives(&self) -> Option<&str> {
-        None
+    /// The variables that it gives.
+    fn gives(&self) -> Vec<&str> {
+        Vec::new()
     }
 
     /// The script of the repository that it runs, from the top of the work tree.

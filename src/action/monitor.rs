@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::{Deserialize, Serialize};
 
+use super::baseline::{self, Readings};
 use super::command::Command;
 use super::context::watched;
 use super::http::Http;
@@ -16,7 +17,7 @@ use crate::clock::{LocalFuture, Timestamp, brief};
 use crate::gate::{Decision, Verdict};
 use crate::operator::{Show, Way};
 use crate::template::{Condition, Length, Template};
-use crate::vars::Values;
+use crate::vars::{Values, text_of};
 
 /// What a `monitor` step watches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,8 @@ pub enum OnBreach {
     Ask,
     /// Takes production back.
     Rollback,
+    /// Says so and goes on; every probe is measured to its end. For a baseline, which must never stand in the way.
+    Continue,
 }
 
 /// One thing that is measured. A limit is breached when its counter is greater than it.
@@ -81,6 +84,27 @@ pub struct Probe {
     /// How many errors in a row are borne.
     #[serde(default = "four")]
     pub consecutive_error_limit: u32,
+    /// Variables that get what its source measured, once it has passed; else they are none.
+    #[serde(default)]
+    pub capture: BTreeMap<String, Capture>,
+}
+
+/// What of a source's measurements a variable gets: the median of all readings, and of those that are percentiles of all
+/// readings already, the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Capture(String);
+
+impl Capture {
+    /// The measurement's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self.0.as_str(), "p50" | "p95" | "p99")
+    }
 }
 
 /// Where a measurement comes from.
@@ -167,7 +191,9 @@ impl Kind for Monitor {
                 Some(interval) => format!(" every {}", brief(interval.resolve(values)?)),
                 None => String::new(),
             };
-            let line = format!("\n{}{often}{passes}{}", probe.name, fails.unwrap_or_default());
+            let kept: Vec<_> = probe.capture.iter().map(|(name, fact)| format!("{name} = {}", fact.name())).collect();
+            let kept = if kept.is_empty() { String::new() } else { format!(", keeps {}", kept.join(", ")) };
+            let line = format!("\n{}{often}{passes}{}{kept}", probe.name, fails.unwrap_or_default());
             text.push_str(&line);
         }
         Ok(text)
@@ -194,6 +220,10 @@ impl Kind for Monitor {
         Repetition::Unasked
     }
 
+    fn gives(&self) -> Vec<&str> {
+        self.probes.iter().flat_map(|probe| probe.capture.keys()).map(String::as_str).collect()
+    }
+
     fn behind<'a>(&'a self, ctx: &'a Context<'a>, began: Timestamp) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
         let until = self.length.as_ref().and_then(|length| length.resolve(ctx.values).ok()).map(|it| began.plus(it));
         let over = until.is_some_and(|until| until <= ctx.world.clock.now());
@@ -205,6 +235,7 @@ impl Monitor {
     /// Measures until every gate is decided, or the first that does not pass.
     async fn watch(&self, ctx: &Context<'_>, until: Option<Timestamp>) -> Result<Done, Stop> {
         let lines = RefCell::new(vec![String::new(); self.probes.len()]);
+        let readings = Readings::default();
         let watches = FuturesUnordered::new();
         for (at, probe) in self.probes.iter().enumerate() {
             let lines = &lines;
@@ -220,17 +251,18 @@ impl Monitor {
                     ctx.desk.show(Show::Progress(&known.join(" · ")));
                 }
             };
-            let watch = Watch::new(probe, ctx, until).map_err(|why| Stop::failed("template", why))?;
+            let watch = Watch::new((probe, &readings), ctx, until).map_err(|why| Stop::failed("template", why))?;
             // A thousand do not knock in the same instant.
             let offset = SPREAD * u32::try_from(at).unwrap_or(u32::MAX);
             watches.push(async move { (at, watch.run(offset, told).await) });
         }
         let mut watches = watches;
-        let (mut passed, mut result) = (Vec::new(), None);
+        let (mut passed, mut borne, mut result) = (Vec::new(), Vec::new(), None);
         while let Some((at, decided)) = watches.next().await {
             let name = self.probes[at].name.as_str();
             match decided {
                 Ok(decision) if decision.verdict == Verdict::Pass => passed.push((name, decision)),
+                Ok(decision) if self.on_breach == OnBreach::Continue => borne.push((name, decision)),
                 other => {
                     result = Some((name, other));
                     break;
@@ -243,23 +275,56 @@ impl Monitor {
             ctx.desk.record(Finding::Decided { decision: "pass", reason })?;
         }
         match result {
-            None => Ok(Done::with("gates", passed.len())),
+            None => self.done((&passed, &borne), &readings, ctx),
             Some((_, Err(stop))) => Err(stop),
             Some((name, Ok(decision))) => self.breached(name, &decision, ctx),
         }
     }
 
+    /// Every probe has come to its end: what is kept of it, and what was borne.
+    fn done(
+        &self,
+        (passed, borne): (&[(&str, Decision)], &[(&str, Decision)]),
+        readings: &Readings,
+        ctx: &Context<'_>,
+    ) -> Result<Done, Stop> {
+        let mut done = Done::with("gates", passed.len());
+        for (name, decision) in borne {
+            let (word, reason) = said(name, decision);
+            ctx.desk.show(Show::Warning(&format!("the gate came to {word}, which is borne: {reason}")));
+            ctx.desk.record(Finding::Decided { decision: word, reason })?;
+        }
+        for probe in &self.probes {
+            let all_well = passed.iter().any(|(name, _)| *name == probe.name);
+            for (name, value) in if all_well { readings.of(probe) } else { baseline::nothing(probe) } {
+                let text = if value.is_null() { "none: it could not be measured".to_owned() } else { text_of(&value) };
+                ctx.desk.show(Show::Info(&format!("{name} = {text}")));
+                done.set.insert(name.to_owned(), value);
+            }
+        }
+        if !borne.is_empty() {
+            let names: Vec<_> = borne.iter().map(|(name, _)| *name).collect();
+            done.result.insert("warning".to_owned(), format!("borne: {}", names.join(", ")).into());
+        }
+        Ok(done)
+    }
+
     fn breached(&self, name: &str, decision: &Decision, ctx: &Context<'_>) -> Result<Done, Stop> {
-        let word = match decision.verdict {
-            Verdict::Fail => "fail",
-            Verdict::Error => "error",
-            _ => "inconclusive",
-        };
-        let reason = format!("{name}: {}", decision.reason);
+        let (word, reason) = said(name, decision);
         ctx.desk.record(Finding::Decided { decision: word, reason: reason.clone() })?;
         if self.on_breach == OnBreach::Rollback && decision.verdict == Verdict::Fail {
             return Err(Stop::Way { way: Way::Rollback, reason: Some(reason) });
         }
         Err(Stop::failed("gate", format!("the gate came to {word}: {reason}")))
     }
+}
+
+/// A decision that is no pass, for the journal: the word, and why.
+fn said(name: &str, decision: &Decision) -> (&'static str, String) {
+    let word = match decision.verdict {
+        Verdict::Fail => "fail",
+        Verdict::Error => "error",
+        _ => "inconclusive",
+    };
+    (word, format!("{name}: {}", decision.reason))
 }

@@ -16,7 +16,7 @@ use crate::vars::text_of;
 /// How much of the end of an output is kept for conditions and messages, in bytes.
 const TAIL: usize = 64 * 1024;
 /// What the file is called that a command may give variables in, behind the name of its attempt.
-const VALUES: &str = ".values";
+pub(super) const VALUES: &str = ".values";
 /// How many of its last lines a message has.
 const LINES: usize = 5;
 
@@ -245,16 +245,18 @@ fn came_of(end: &End, ctx: &Context<'_>) -> Result<Done, Stop> {
             .show(Show::Warning(&format!("{}: {error}; a secret may be in it", ctx.place.file(".values").display())));
     }
     let took = i64::try_from(end.ended.since(end.started).as_millis()).unwrap_or(i64::MAX);
-    if end.how.succeeded() {
-        let mut done = Done::with("exit_code", 0);
+    let code = if let How::Exited(code) = end.how { Some(code) } else { None };
+    if let Some(code) = code.filter(|code| *code == 0 || ctx.settings.success_exit.contains(code)) {
+        let mut done = Done::with("exit_code", code);
         done.result.insert("took_ms".to_owned(), took.into());
         if end.dropped > 0 {
             done.result.insert("output_dropped".to_owned(), end.dropped.into());
         }
-        done.set = captured::captured(ctx)?;
+        done.set = captured::captured(ctx, code)?;
         return Ok(done);
     }
     let output = output::tail(&ctx.place.file(".log"), TAIL as u64);
+    let given = captured::given_so_far(&ctx.place.files, &ctx.settings.capture);
     let (reason, said) = match &end.how {
         How::Exited(code) => ("exit", format!("it ended with exit code {code}")),
         How::Signalled(signal) => ("signal", format!("it was ended by signal {signal}")),
@@ -266,11 +268,13 @@ fn came_of(end: &End, ctx: &Context<'_>) -> Result<Done, Stop> {
     let last: Vec<_> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(LINES).collect();
     let dropped = if end.dropped > 0 { format!("; {}", said_dropped(end.dropped)) } else { String::new() };
     let last = last.into_iter().rev().fold(String::new(), |text, line| format!("{text}\n    {line}"));
-    let code = if let How::Exited(code) = end.how { Value::from(code) } else { Value::Null };
+    let code = code.map_or(Value::Null, Value::from);
     let timed_out = matches!(end.how, How::TimedOut | How::Inactive);
     let facts = [("exit_code", code), ("timed_out", timed_out.into()), ("output", output.into())];
     let facts = Map::from_iter(facts.map(|(name, value)| (name.to_owned(), value)));
-    Err(Stop::Failed(Failure { reason, message: format!("{said}{dropped}{last}"), facts }))
+    let given = captured::in_words(given.iter().map(|(name, value)| (name, value.clone())));
+    let given = if given.is_empty() { given } else { format!("; it had given {given}") };
+    Err(Stop::Failed(Failure { reason, message: format!("{said}{given}{dropped}{last}"), facts }))
 }
 
 /// What a small command prints and how it ended: probes and `done_if`.

@@ -32,8 +32,8 @@ pub struct Failing {
 enum How {
     /// A script of the drill does it.
     Script,
-    /// Another step is laid over it, which gives the same variable.
-    LaidOver { gives: Option<String> },
+    /// Another step is laid over it, which gives the same variables.
+    LaidOver { gives: Vec<String> },
 }
 
 /// Why a step cannot be made to fail.
@@ -152,8 +152,9 @@ impl Failing {
         let How::LaidOver { gives } = &self.how else { return None };
         let (stage, step) = self.key.split_once('/')?;
         let mut step = json!({ "id": step, "run": FAILS });
-        if let Some(name) = gives {
-            step["capture"] = json!({ name: "output" });
+        if !gives.is_empty() {
+            let each = gives.iter().map(|name| (name.clone(), Value::from("output")));
+            step["capture"] = each.collect::<Map<_, _>>().into();
         }
         let stages = json!([{ "id": stage, "steps": [step] }]);
         Some(json!({ "name": "hotfix-drill", "version": 1, "extends": base, "stages": stages }).to_string())
@@ -191,7 +192,7 @@ fn how(key: &str, runbook: &Runbook) -> Option<How> {
         return Some(How::Script);
     }
     // What is laid over a group takes the place of all of it.
-    (path.len() == 1).then(|| How::LaidOver { gives: action.kind().gives().map(str::to_owned) })
+    (path.len() == 1).then(|| How::LaidOver { gives: action.kind().gives().into_iter().map(str::to_owned).collect() })
 }
 
 /// Whether a script of the drill is all that it runs.

@@ -42,6 +42,9 @@ impl Engine {
         ways.push(Way::Pause);
         let purpose = if back { Purpose::Undo } else { Purpose::Failure };
         let prompt = format!("{key} failed: {}", failure.message);
+        if !back {
+            self.show_so_far();
+        }
         let desk =
             StepDesk::new(self, key, Vec::new()).with_output(process::beside(&self.files(key, state.attempts), ".log"));
         let answer = match desk.ask(Asked { purpose, prompt, form: Form::Way(ways) }).await {

@@ -1,17 +1,20 @@
 //! Turning back: the plan, and the one question about it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use serde_json::Value;
 
 use super::halt::Halt;
 use super::trouble::Trouble;
 use super::{Engine, Retreat};
-use crate::action::{Action, Settings, Stop};
+use crate::action::{Action, Settings, Stop, given_so_far, in_words};
 use crate::digest::sha256;
 use crate::event::Event;
 use crate::operator::{Form, Presence, Purpose, Question, Show, Unanswered, Way};
-use crate::run::{Phase, Run};
+use crate::run::{Phase, Run, Status};
 use crate::runbook::{Body, Step, Trigger};
-use crate::vars::Values;
+use crate::vars::{Values, text_of};
 
 /// The name under which the question of a rollback is asked and answered.
 pub(super) const ROLLBACK: &str = "rollback";
@@ -34,6 +37,7 @@ impl Engine {
         let to = self.target(retreat);
         let (mut lines, mut seen) = (Vec::new(), Vec::new());
         for key in self.run(|run| run.undo_plan().into_iter().map(str::to_owned).collect::<Vec<_>>()) {
+            let so_far = self.so_far(&key).map(|words| format!("     {key} gave {words}"));
             match self.undo_text(&key, &to) {
                 Ok((_, Some(UndoText { what, identity, without }))) if !seen.contains(&identity) => {
                     lines.push(format!("undo {key}: {what}"));
@@ -48,6 +52,7 @@ impl Engine {
                 }
                 Err(_) => lines.push(format!("undo {key}: CANNOT BE WORKED OUT, and will be left")),
             }
+            lines.extend(so_far);
         }
         if !retreat.blind && !self.run(Run::touched_production) {
             lines.push("production has not been touched: nothing of it is run".to_owned());
@@ -80,9 +85,45 @@ impl Engine {
         let mut values = self.values(key, 1);
         let kept = self.run(|run| run.steps().get(key).map(|state| state.vars.clone())).unwrap_or_default();
         kept.into_iter().for_each(|(name, value)| values.set(name, value));
+        if let Some(given) = self.given_by(key) {
+            given.into_iter().for_each(|(name, value)| values.set(name, value));
+        }
         values.set("direction", "back");
         values.set("rollback_to", to);
         values
+    }
+
+    /// What the step `key` gave to the variables that it captures, for its own undo: of one that did not succeed, what its command
+    /// had given by then. Never what an earlier step of the same kind gave. `None` where it has not begun.
+    fn given_by(&self, key: &str) -> Option<BTreeMap<String, Value>> {
+        let (_, step) = self.find(key).ok()?;
+        let state = self.run(|run| run.steps().get(key).filter(|state| state.attempts > 0).cloned())?;
+        if state.status == Status::Done {
+            let of = |name: &String| (name.clone(), state.vars.get(name).cloned().unwrap_or_default());
+            return Some(step.capture.keys().map(of).collect());
+        }
+        let mut given = given_so_far(&self.files(key, state.attempts), &step.capture);
+        let mask = |text: String| String::from_utf8_lossy(&self.world.masker.bytes(text.as_bytes())).into_owned();
+        let of = |name: &String| (name.clone(), given.remove(name).map_or(Value::Null, |text| mask(text).into()));
+        Some(step.capture.keys().map(of).collect())
+    }
+
+    /// How far the steps came that a rollback would undo, by what they gave: `deploy/batches/next.1: hosts = a, b`.
+    pub(super) fn so_far(&self, key: &str) -> Option<String> {
+        let given = self.given_by(key)?;
+        let given = given.iter().filter(|(_, value)| !value.is_null());
+        let words = in_words(given.map(|(name, value)| (name, text_of(value))));
+        (!words.is_empty()).then_some(words)
+    }
+
+    /// Says what of production has been deployed to, as far as the steps have told.
+    pub(super) fn show_so_far(&self) {
+        let plan = self.run(|run| run.undo_plan().into_iter().map(str::to_owned).collect::<Vec<_>>());
+        for key in plan.iter().rev() {
+            if let Some(words) = self.so_far(key) {
+                self.show(Show::Info(&format!("so far {key}: {words}")));
+            }
+        }
     }
 
     /// The undo of the step `key`, as it would be run, and what makes it the same as another; nothing where it has none.

@@ -185,7 +185,8 @@ impl Engine {
         let Some(verify) = &step.verify else { return Ok(done) };
         let mut values = ctx.values.clone();
         done.set.iter().for_each(|(name, value)| values.set(name.clone(), value.clone()));
-        let settings = Settings { capture: BTreeMap::new(), ..ctx.settings.clone() };
+        let (capture, success_exit) = Default::default();
+        let settings = Settings { capture, success_exit, ..ctx.settings.clone() };
         let place = Place { files: ctx.place.file(".verify"), ..ctx.place.clone() };
         let ctx = Context { values: &values, settings: &settings, place: &place, ..*ctx };
         match verify.kind().perform(&ctx).await {

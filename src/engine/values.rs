@@ -94,7 +94,7 @@ pub fn declared(runbook: &Runbook) -> Vec<String> {
         for step in steps {
             names.extend(step.capture.keys().cloned());
             match &step.body {
-                Body::Action(action) => names.extend(action.kind().gives().map(str::to_owned)),
+                Body::Action(action) => names.extend(action.kind().gives().into_iter().map(str::to_owned)),
                 Body::Group(group) => add(&group.steps, names),
             }
         }
@@ -155,6 +155,7 @@ impl Engine {
             kill_grace: Self::length(step.kill_grace.as_ref(), values)?,
             env: env.collect::<Result<_, Stop>>()?,
             capture: step.capture.clone(),
+            success_exit: step.success_exit.clone(),
             interactive: step.interactive,
             tty: step.tty,
         })
@@ -170,8 +171,9 @@ impl Engine {
                 Err(why) => without.push(format!("{name} ({why})")),
             }
         }
-        let bare = Step { env: std::collections::BTreeMap::new(), ..step.clone() };
-        let settings = Settings { env, capture: std::collections::BTreeMap::new(), ..Self::settings(&bare, values)? };
+        let (env_of_step, capture) = Default::default();
+        let bare = Step { env: env_of_step, capture, success_exit: Vec::new(), ..step.clone() };
+        let settings = Settings { env, ..Self::settings(&bare, values)? };
         Ok((settings, without))
     }
 

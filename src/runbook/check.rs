@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::grammar::{ACTIONS, Field, MEASURED, Need, RUNBOOK, Record, Shape};
+use super::grammar::{ACTIONS, Field, MEASURED, NO_NUMBER, Need, RUNBOOK, Record, Shape};
 use super::problem::nearest;
 use super::rules;
 use super::tree::{Node, Place, Tree};
@@ -185,6 +185,14 @@ impl Checker {
             }
             (Shape::Measured, Tree::Text(text)) => {
                 self.names(node.place, Condition::new(text.as_str()).names(), self.measured);
+            }
+            (Shape::Fact, Tree::Text(text)) => {
+                let mut numbers = self.measured.iter().copied().filter(|name| !NO_NUMBER.contains(name));
+                if !numbers.clone().any(|name| name == text) {
+                    let all = numbers.clone().collect::<Vec<_>>().join(", ");
+                    let help = nearest(text, numbers.by_ref()).or(Some(format!("one of {all}")));
+                    self.find(node.place, format!("this probe measures no number `{text}`"), help);
+                }
             }
             (Shape::Length, Tree::Text(text)) => self.names(node.place, Length::new(text.as_str()).names(), &[]),
             (Shape::Size, Tree::Text(text)) => self.size(node.place, Limit::parse(text)),

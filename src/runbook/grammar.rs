@@ -16,6 +16,8 @@ pub(super) enum Shape {
     Condition(&'static [&'static str]),
     /// A condition of a probe, which may read what its source measures: [`MEASURED`].
     Measured,
+    /// One of the numbers that the probe's source measures.
+    Fact,
     /// A length of time.
     Length,
     /// How much of an output is kept.
@@ -92,6 +94,8 @@ pub(super) const MEASURED: &[(&str, &[&str])] = &[
     ("log", &["count"]),
     ("system", &["load1", "cpu_percent", "memory_percent", "disk_percent"]),
 ];
+/// What of that is no number.
+pub(super) const NO_NUMBER: &[&str] = &["body", "json", "headers", "stdout", "results"];
 const ATTEMPTED: &[&str] = &["exit_code", "timed_out", "output"];
 const COMMAND: Shape = Either(&[Script, List(&Template)]);
 
@@ -165,7 +169,8 @@ pub(super) static STEP: Record = Record {
         may("notify", NOTIFY),
         may("shell", SHELL),
         may("group", Shape::Record(&GROUP)),
-        may("capture", GivesEach(&Word(&["stdout", "output"]))),
+        may("capture", GivesEach(&Word(&["stdout", "output", "exit_code"]))),
+        may("success_exit", List(&Count)),
         may("verify", Shape::Record(&ACTION)),
         may("undo", Shape::Record(&ACTION)),
     ],
@@ -256,7 +261,7 @@ static MONITOR: Record = record(
     &[
         may("for", Length),
         may("background", Flag),
-        may("on_breach", Word(&["ask", "rollback"])),
+        may("on_breach", Word(&["ask", "rollback", "continue"])),
         must("probes", List(&Shape::Record(&PROBE))),
     ],
 );
@@ -281,6 +286,7 @@ static PROBE: Record = Record {
         may("failure_limit", Count),
         may("inconclusive_limit", Count),
         may("consecutive_error_limit", Count),
+        may("capture", GivesEach(&Shape::Fact)),
     ],
 };
 static PROMETHEUS: Record = record(

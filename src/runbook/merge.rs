@@ -118,6 +118,9 @@ fn lay_item(items: &mut Vec<Node>, mut item: Node, level: Level, findings: &mut 
 fn lay_over(old: &mut Node, new: Node, level: Level, findings: &mut Vec<Finding>) {
     let Tree::Map(entries) = new.tree else { return };
     let is_action = |key: &Key| ACTIONS.contains(&key.name.as_str());
+    // A group over a group: its steps are found by their ids, too.
+    let both = entries.iter().any(|(key, value)| key.name == "group" && matches!(value.tree, Tree::Map(_)));
+    let mut group = if both { take(old, "group").filter(|old| matches!(old.tree, Tree::Map(_))) } else { None };
     if level == Level::Step
         && entries.iter().any(|(key, _)| is_action(key))
         && let Tree::Map(entries) = &mut old.tree
@@ -126,6 +129,11 @@ fn lay_over(old: &mut Node, new: Node, level: Level, findings: &mut Vec<Finding>
     }
     for (key, value) in entries {
         match key.name.as_str() {
+            "group" if group.is_some() => {
+                let mut group = group.take().unwrap_or_else(|| value.clone());
+                lay_group(&mut group, value, findings);
+                lay(old, key, group);
+            }
             "steps" if level == Level::Stage => lay_items(old, key, value, Level::Step, findings),
             // An undo is an action: a new one takes the place of the old.
             "undo" | "verify" => {
@@ -133,6 +141,16 @@ fn lay_over(old: &mut Node, new: Node, level: Level, findings: &mut Vec<Finding>
                 lay(old, key, value);
             }
             _ => lay(old, key, value),
+        }
+    }
+}
+
+fn lay_group(onto: &mut Node, new: Node, findings: &mut Vec<Finding>) {
+    let Tree::Map(entries) = new.tree else { return };
+    for (key, value) in entries {
+        match key.name.as_str() {
+            "steps" => lay_items(onto, key, value, Level::Step, findings),
+            _ => lay(onto, key, value),
         }
     }
 }

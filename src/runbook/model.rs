@@ -159,6 +159,9 @@ pub struct Step {
     /// Variables that get something of its output.
     #[serde(default)]
     pub capture: BTreeMap<String, Capture>,
+    /// Exit codes of its command that are a success too, beside 0: 1 to 125.
+    #[serde(default)]
+    pub success_exit: Vec<i32>,
     /// Environment variables of its command.
     #[serde(default)]
     pub env: BTreeMap<String, Template>,

@@ -89,6 +89,16 @@ impl<'a> Rules<'a> {
             let help = "say with `done_if` how to tell that it has happened, or with `retry_on` when it surely has not";
             self.find(retries, "a step that affects production is not retried blindly", Some(help));
         }
+        if let Some(codes) = step.get("success_exit") {
+            if step.get("run").is_none() {
+                self.find(codes, "`success_exit` goes with `run` alone", None);
+            }
+            let odd = |code: &&Node| code.json().as_u64().is_some_and(|code| code == 0 || code > 125);
+            if let Some(code) = codes.items().iter().find(odd) {
+                let help = Some("0 is a success anyway, and 126 and above are the shell's own");
+                self.find(code, "an exit code here is 1 to 125", help);
+            }
+        }
         let captures = step.get("capture").map(Node::entries).unwrap_or_default();
         if step.get("interactive").is_some_and(Node::is_true)
             && let Some((_, stdout)) = captures.iter().find(|(_, from)| from.text() == Some("stdout"))
@@ -97,7 +107,13 @@ impl<'a> Rules<'a> {
             self.find(stdout, "an interactive command writes to the terminal, where nothing can be captured", help);
         }
         self.action(step);
-        [step.get("undo"), step.get("verify")].into_iter().flatten().for_each(|inner| self.action(inner));
+        for inner in [step.get("undo"), step.get("verify")].into_iter().flatten() {
+            self.action(inner);
+            let probes = inner.get("monitor").and_then(|monitor| monitor.get("probes")).map(Node::items);
+            for capture in probes.unwrap_or_default().iter().filter_map(|probe| probe.get("capture")) {
+                self.find(capture, "a probe captures only in a step of its own, not in `undo` or `verify`", None);
+            }
+        }
         if let Some(group) = step.get("group") {
             self.steps(group.get("steps"), around);
         }
@@ -168,7 +184,12 @@ impl<'a> Rules<'a> {
         let probes = node.get("probes").map(Node::items).unwrap_or_default();
         self.unique(probes, "name");
         let lasts = node.get("for").is_some() || node.get("background").is_some_and(Node::is_true);
+        let behind = node.get("background").is_some_and(Node::is_true);
         for probe in probes {
+            if let Some(capture) = probe.get("capture").filter(|_| behind) {
+                let help = Some("measure it in a step of its own, which is waited for");
+                self.find(capture, "what goes on behind later steps has nothing to give them", help);
+            }
             if let Some(http) = probe.get("http") {
                 self.http(http);
             }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::grammar::{Need, RUNBOOK, Record, Shape};
+use super::grammar::{MEASURED, NO_NUMBER, Need, RUNBOOK, Record, Shape};
 use crate::process::Limit;
 
 /// Which files a schema is for.
@@ -69,6 +69,10 @@ fn record(record: &Record, files: Files, definitions: &mut Map<String, Value>) -
 fn shape(of: &Shape, files: Files, definitions: &mut Map<String, Value>) -> Value {
     match of {
         Shape::Text | Shape::Template | Shape::Condition(_) | Shape::Measured => json!({ "type": "string" }),
+        Shape::Fact => {
+            let all = MEASURED.iter().flat_map(|(_, names)| *names).filter(|name| !NO_NUMBER.contains(name));
+            json!({ "enum": all.collect::<std::collections::BTreeSet<_>>() })
+        }
         Shape::Id => json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$" }),
         Shape::Gives => json!({ "type": "string", "pattern": "^[a-z_][a-z0-9_]*$" }),
         Shape::Script => json!({ "type": "string", "pattern": "\\S", "not": { "pattern": "\\{\\{|\\{%" } }),

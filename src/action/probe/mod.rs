@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::action::baseline::Readings;
 use crate::action::monitor::{Probe, Source};
 use crate::action::{self, Context, Finding, Settings, Stop};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
@@ -38,6 +39,7 @@ pub(super) struct Watch<'a> {
     delay: Duration,
     deadline: Duration,
     conditions: Conditions<'a>,
+    readings: &'a Readings,
     sense: Sense,
 }
 
@@ -54,8 +56,12 @@ enum Sense {
 }
 
 impl<'a> Watch<'a> {
-    /// A probe that measures until `until` at the latest.
-    pub(super) fn new(probe: &'a Probe, ctx: &'a Context<'a>, until: Option<Timestamp>) -> Result<Self, String> {
+    /// A probe that measures until `until` at the latest, and leaves what it captures in the `readings`.
+    pub(super) fn new(
+        (probe, readings): (&'a Probe, &'a Readings),
+        ctx: &'a Context<'a>,
+        until: Option<Timestamp>,
+    ) -> Result<Self, String> {
         let length = |length: &Option<crate::template::Length>| {
             length.as_ref().map(|length| length.resolve(ctx.values)).transpose()
         };
@@ -81,7 +87,7 @@ impl<'a> Watch<'a> {
             Source::System(_) => Sense::System(Box::new(system::Host::new())),
         };
         let delay = length(&probe.initial_delay)?.unwrap_or_default();
-        Ok(Self { probe, ctx, until, limits, delay, deadline, conditions, sense })
+        Ok(Self { probe, ctx, until, limits, delay, deadline, conditions, readings, sense })
     }
 
     /// Measures until it is decided, beginning `offset` later than it could. `told` gets a line after each measurement.
@@ -95,7 +101,7 @@ impl<'a> Watch<'a> {
             // What stood in the log before is not what happens now: the first count is that of the first interval.
             due = due.plus(self.limits.interval.unwrap_or_default());
         }
-        if self.conditions.names("cpu_percent") {
+        if self.conditions.names("cpu_percent") || self.captures("cpu_percent") {
             due = due.plus(system::LEAST);
         }
         loop {
@@ -157,10 +163,27 @@ impl<'a> Watch<'a> {
             let Conditions { success, failure } = self.conditions;
             let held = [("; expected", success), ("; fails where", failure)];
             let held = held.into_iter().filter_map(|(what, condition)| Some(format!("{what} {}", condition?.text())));
-            let held = if measurement == Measurement::Error { String::new() } else { held.collect() };
+            let held = if measurement == Measurement::Error {
+                String::new()
+            } else {
+                held.collect::<String>() + &self.limits_in_words()
+            };
             decision.reason = format!("{}; the last was {}{held}", decision.reason, text_of(&value));
         }
         decision
+    }
+
+    /// The variables that the conditions hold a reading to, as they are.
+    fn limits_in_words(&self) -> String {
+        let Conditions { success, failure } = self.conditions;
+        let read = [success, failure].into_iter().flatten().filter_map(|condition| condition.names().ok()).flatten();
+        let read: std::collections::BTreeSet<String> = read.collect();
+        let value = |name: &String| {
+            let value = self.ctx.values.get(name)?;
+            Some(format!("{name} = {}", if value.is_null() { "none".to_owned() } else { text_of(value) }))
+        };
+        let known: Vec<_> = read.iter().filter_map(value).collect();
+        if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
     }
 
     /// One measurement; `None` where it is only what the next is compared with.
@@ -180,7 +203,14 @@ impl<'a> Watch<'a> {
             return None;
         }
         let answer = Answer { facts, took: started.elapsed() };
-        Some(self.conditions.judge(self.ctx.values, answer, deadline + GRACE))
+        let facts = answer.facts.clone().unwrap_or_default();
+        let judged = self.conditions.judge(self.ctx.values, answer, deadline + GRACE);
+        self.readings.keep(self.probe, &facts, &judged);
+        Some(judged)
+    }
+
+    fn captures(&self, fact: &str) -> bool {
+        self.probe.capture.values().any(|captured| captured.name() == fact)
     }
 
     async fn facts(&mut self) -> Result<Facts, String> {
