@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     /// Answer every question by itself
     #[arg(long)]
     auto: bool,
-    /// Make this step fail, by stage/step or by its id
+    /// Make this step fail, by stage/step or by its id; `batch` lets the second batch of a rolling deployment make errors
     #[arg(long, value_name = "STEP")]
     fail: Option<String>,
     /// Leave the sandbox there, its servers stopped
@@ -148,7 +148,7 @@ impl Plan {
             loaded(&Source::File(path.clone()), self.builtin)?;
         }
         let answers = self.answers.as_ref().map(|text| write("answers.yaml", text)).transpose()?;
-        let fails = self.failing.as_ref().map(|failing| failing.key().to_owned());
+        let fails = self.failing.as_ref().map(|failing| failing.told().to_owned());
         Ok(Rehearsal { sandbox, look, exe, answers, runbook, fails })
     }
 }
@@ -180,7 +180,7 @@ fn introduce(arguments: &Arguments, sandbox: &Sandbox, failing: Option<&Failing>
         writeln!(err, "Another terminal takes part after:  . {}", sandbox.door().display())?;
     }
     if let Some(failing) = failing {
-        writeln!(err, "{} is going to fail, as often as it is tried.", failing.key())?;
+        writeln!(err, "{}", failing.announced())?;
     }
     writeln!(err)
 }

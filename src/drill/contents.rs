@@ -16,7 +16,7 @@ pub(crate) const LOGIN_BROKEN: &str = include_str!("app/login-broken.sh");
 pub(crate) const TESTS: [(&str, &str); 2] =
     [("auth.sh", include_str!("app/auth.sh")), ("security.sh", include_str!("app/security.sh"))];
 /// The scripts that the procedure calls, by name.
-pub(crate) const SCRIPTS: [(&str, &str); 14] = [
+pub(crate) const SCRIPTS: [(&str, &str); 16] = [
     ("deploy-staging.sh", include_str!("scripts/deploy-staging.sh")),
     ("deploy-blue.sh", include_str!("scripts/deploy-blue.sh")),
     ("health-check-blue.sh", include_str!("scripts/health-check-blue.sh")),
@@ -25,6 +25,8 @@ pub(crate) const SCRIPTS: [(&str, &str); 14] = [
     ("deploy-rolling.sh", include_str!("scripts/deploy-rolling.sh")),
     ("monitor-batch.sh", include_str!("scripts/monitor-batch.sh")),
     ("deploy-next-batch.sh", include_str!("scripts/deploy-next-batch.sh")),
+    ("undo-batch.sh", include_str!("scripts/undo-batch.sh")),
+    ("switch-to-green.sh", include_str!("scripts/switch-to-green.sh")),
     ("deploy-production.sh", include_str!("scripts/deploy-production.sh")),
     ("validate-hotfix.sh", include_str!("scripts/validate-hotfix.sh")),
     ("test-critical-paths.sh", include_str!("scripts/test-critical-paths.sh")),

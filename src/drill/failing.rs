@@ -17,6 +17,9 @@ use crate::runbook::{Body, Runbook, Stage, Step};
 use crate::template::Condition;
 use crate::vars::{Environment, Values};
 
+/// What is asked for where a batch is to make errors, and the step that finds them.
+const BATCH: &str = "batch";
+const WATCHED: &str = "deploy/batches/monitor";
 /// What the laid-over step runs.
 const FAILS: &str = "echo 'made to fail by the drill' >&2; exit 1";
 
@@ -32,6 +35,8 @@ pub struct Failing {
 enum How {
     /// A script of the drill does it.
     Script,
+    /// The second batch of a rolling deployment makes errors, which the watch over it finds.
+    BadBatch,
     /// Another step is laid over it, which gives the same variables.
     LaidOver { gives: Vec<String> },
 }
@@ -95,6 +100,9 @@ impl Failing {
     /// [`Refusal`], with what would do.
     pub fn find(name: &str, runbook: &Runbook) -> Result<Self, Refusal> {
         let outline = Outline::of(runbook);
+        if name == BATCH && outline.step(WATCHED).is_some() {
+            return Ok(Self { key: WATCHED.to_owned(), how: How::BadBatch, course: Courses::Forward });
+        }
         let keys = outline.keys();
         let id = |key: &str| key.rsplit('/').next() == Some(name);
         let found: Vec<_> = keys.iter().filter(|key| *key == name || id(key)).cloned().collect();
@@ -118,6 +126,21 @@ impl Failing {
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// What the scripts of the drill are told: `HOTFIX_DRILL_FAIL`.
+    #[must_use]
+    pub fn told(&self) -> &str {
+        if self.how == How::BadBatch { BATCH } else { &self.key }
+    }
+
+    /// What is going to happen, for whoever leads the drill.
+    #[must_use]
+    pub fn announced(&self) -> String {
+        if self.how == How::BadBatch {
+            return "The second batch of a rolling deployment is going to make errors.".to_owned();
+        }
+        format!("{} is going to fail, as often as it is tried.", self.key)
     }
 
     /// Refuses a step that a drill with the strategy `strategy` leaves out.
@@ -169,8 +192,8 @@ impl Failing {
         let read: Result<Map<String, Value>, _> = serde_saphyr::from_str_with_options(text, options);
         let mut answers = read.map_err(|error| error.to_string())?;
         let mut own = match (&self.how, answers.remove(&self.key)) {
-            (How::Script, Some(Value::Array(several))) => several,
-            (How::Script, Some(one)) => vec![one],
+            (How::Script | How::BadBatch, Some(Value::Array(several))) => several,
+            (How::Script | How::BadBatch, Some(one)) => vec![one],
             _ => Vec::new(),
         };
         own.push("rollback".into());

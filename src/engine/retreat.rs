@@ -8,13 +8,14 @@ use serde_json::Value;
 use super::halt::Halt;
 use super::trouble::Trouble;
 use super::{Engine, Retreat};
+use crate::action::command::Capture;
 use crate::action::{Action, Settings, Stop, given_so_far, in_words};
 use crate::digest::sha256;
 use crate::event::Event;
 use crate::operator::{Form, Presence, Purpose, Question, Show, Unanswered, Way};
 use crate::run::{Phase, Run, Status};
 use crate::runbook::{Body, Step, Trigger};
-use crate::vars::{Values, text_of};
+use crate::vars::{Values, script_name, text_of};
 
 /// The name under which the question of a rollback is asked and answered.
 pub(super) const ROLLBACK: &str = "rollback";
@@ -110,8 +111,10 @@ impl Engine {
 
     /// How far the steps came that a rollback would undo, by what they gave: `deploy/batches/next.1: hosts = a, b`.
     pub(super) fn so_far(&self, key: &str) -> Option<String> {
+        let (_, step) = self.find(key).ok()?;
         let given = self.given_by(key)?;
-        let given = given.iter().filter(|(_, value)| !value.is_null());
+        let told = |name: &String| step.capture.get(name) == Some(&Capture::Output);
+        let given = given.iter().filter(|(name, value)| told(name) && !value.is_null());
         let words = in_words(given.map(|(name, value)| (name, text_of(value))));
         (!words.is_empty()).then_some(words)
     }
@@ -216,8 +219,12 @@ impl Engine {
         for stage in &self.runbook.stages {
             for step in &stage.steps {
                 let key = format!("{}/{}", stage.id, step.id);
+                // What a step gave is lost with the log: an undo that needs it would take back nothing, or something else.
+                let own: Vec<_> = step.capture.keys().map(|name| (script_name(name), String::new())).collect();
+                let needs_it = |undo: &Action| !undo.kind().named(&own).is_empty();
                 let what = match (&step.undo, &step.body) {
                     _ if step.affects.is_none() => continue,
+                    (Some(undo), _) if needs_it(undo) => continue,
                     (Some(undo), _) => described(undo, &self.values_back(&key, &to)),
                     (None, Body::Action(action)) if stage.trigger == Some(Trigger::Rollback) => {
                         described(action, &self.values_back(&key, &to))

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Source;
 use super::attention::{Attention, attention};
 use super::book::Book;
+use super::compared::{Compared, compared};
 use super::line::words;
 use super::production::{Production, production};
 use super::status::{phase, rolled_back};
@@ -42,6 +43,7 @@ pub(super) struct Incident {
     pub(super) notes: Vec<Said>,
     pub(super) escalations: Vec<Moment>,
     pub(super) gates: Vec<Moment>,
+    pub(super) compared: Vec<Compared>,
     pub(super) probes: Vec<Measured>,
     pub(super) people: Vec<Person>,
     pub(super) values: Vec<Asked>,
@@ -162,6 +164,7 @@ impl Incident {
                 )
             }),
             gates: pick(|event| matches!(event, Event::GateDecided { .. })),
+            compared: compared(source),
             probes: probes(source.records),
             people: people(source.records),
             values,

@@ -110,6 +110,9 @@ fn probes(page: &mut Page, incident: &Incident) {
         };
         vec![probe.step.clone(), probe.probe.clone(), outcomes.join(", "), range, probe.last.clone()]
     });
+    let taken = incident.compared.iter();
+    let taken = taken.map(|one| vec![one.probe.clone(), one.measured.clone(), one.values(), one.steps()]);
+    page.section("Before and after", &["Probe", "Measured", "Median", "Steps"], taken.collect());
     page.section("Measurements", &["Step", "Probe", "Outcomes", "Range", "Last"], rows.collect());
 }
 

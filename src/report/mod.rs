@@ -7,6 +7,7 @@
 
 mod attention;
 mod book;
+mod compared;
 mod html;
 mod incident;
 mod line;

@@ -93,15 +93,21 @@ expect_login() {
 email=test@example.com
 password=$(cat "$drill/password")
 
-# The next servers of a rolling deployment, as many as a batch has.
+# The lines of a file with commas between them.
+listed() { paste -s -d , - <"$1"; }
+
+# The next servers of a rolling deployment, as many as a batch has. They are named before anything of them changes.
 next_batch() {
     tag=$(cat "$drill/rolling/tag")
-    size=$(cat "$drill/rolling/size")
-    while [ "$size" -gt 0 ] && read -r server; do
+    head -n "$(cat "$drill/rolling/size")" "$drill/rolling/waiting" >"$drill/rolling/batch"
+    output "hosts=$(listed "$drill/rolling/batch")"
+    while read -r server; do
         deploy "$tag" "$server" </dev/null
+        # The batch that the drill was asked to make bad: its login check ends as no login check does.
+        [ "$fail:$name" != batch:deploy-next-batch.sh ] || echo 'exit 70' >"$release/app/login.sh"
         echo "$server" >>"$drill/rolling/done"
-        size=$((size - 1))
-    done <"$drill/rolling/waiting"
+    done <"$drill/rolling/batch"
     grep -vxF -f "$drill/rolling/done" "$drill/rolling/waiting" | replace "$drill/rolling/waiting" || :
+    output "waiting=$(listed "$drill/rolling/waiting")"
     output "remaining=$(grep -c . "$drill/rolling/waiting" || :)"
 }
