@@ -80,6 +80,9 @@ mod tests {
     #[test]
     fn a_number_is_as_plain_as_it_can_be() {
         assert_eq!(number(None), Value::Null);
-        assert_eq!([number(Some(12.0)), number(Some(0.123_456)), number(Some(-0.0))], [json!(12), json!(0.123), json!(0)]);
+        assert_eq!(
+            [number(Some(12.0)), number(Some(0.123_456)), number(Some(-0.0))],
+            [json!(12), json!(0.123), json!(0)]
+        );
     }
 }

@@ -26,10 +26,10 @@ pub mod shell;
 
 use serde::{Deserialize, Serialize};
 
+pub use captured::{given_so_far, in_words};
 pub use context::{
     Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, LOST, Place, Settings, Stop, World,
 };
-pub use captured::{given_so_far, in_words};
 pub use run::{make_values, was_announced};
 
 use crate::clock::{LocalFuture, Timestamp};

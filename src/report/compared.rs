@@ -28,7 +28,8 @@ pub(super) struct Taken {
 impl Compared {
     /// `12 → 14`; what could not be measured is `not measured`.
     pub(super) fn values(&self) -> String {
-        let value = |taken: &Taken| if taken.value.is_empty() { "not measured".to_owned() } else { taken.value.clone() };
+        let value =
+            |taken: &Taken| if taken.value.is_empty() { "not measured".to_owned() } else { taken.value.clone() };
         self.taken.iter().map(value).collect::<Vec<_>>().join(" → ")
     }
 

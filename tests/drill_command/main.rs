@@ -89,6 +89,67 @@ fn comes_back(step: &str, last: &[&str]) {
     assert_eq!(world.processes(), Vec::<u32>::new());
 }
 
+#[test]
+fn a_batch_that_makes_errors_is_caught_by_its_watch_and_only_what_was_deployed_is_taken_back() {
+    let world = World::new();
+    let output = world.drill(&["--auto", "--keep", "--fail", "batch"]);
+    assert_eq!(output.status.code(), Some(10), "{}", said(&output));
+    let calls = world.calls();
+    let deployed = calls.iter().position(|call| call.starts_with("deploy-rolling.sh")).unwrap();
+    assert_eq!(
+        calls[deployed..],
+        [
+            "deploy-rolling.sh v1.2.4 --batch-size 1",
+            "monitor-batch.sh",
+            "deploy-next-batch.sh",
+            "monitor-batch.sh",
+            "undo-batch.sh green-2",
+            "undo-batch.sh green-1",
+            "deploy-staging.sh v1.2.3",
+            "validate-rollback.sh",
+        ]
+    );
+    let said = said(&output);
+    for words in [
+        "The second batch of a rolling deployment is going to make errors.",
+        "green-1: 0 of 4 logins fail",
+        "green-2: 4 of 4 logins fail",
+        "green-2: auth: the login check of v1.2.4 ended with",
+        "monitor-batch.sh: errors on green-2",
+        "so far deploy/rolling: hosts = green-1",
+        "so far deploy/batches/next.1: hosts = green-2, remaining = 1, waiting = green-3",
+        "Result            rolled back",
+    ] {
+        assert!(said.contains(words), "`{words}` is not in {said}");
+    }
+    assert_eq!(world.production(), "v1.2.3");
+    // How often each server was deployed to since the drill began with v1.2.3.
+    assert_eq!(["green-1", "green-2", "green-3"].map(|server| world.deployments(server)), [2, 2, 0]);
+    assert_eq!(world.processes(), Vec::<u32>::new());
+}
+
+#[test]
+fn a_drill_measures_production_before_and_after() {
+    let world = World::new();
+    let output = world.drill(&["--auto", "--keep", "--strategy", "direct"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let report = String::from_utf8(world.kept_hotfix(&["report"]).stdout).unwrap();
+    let lines: Vec<_> = report.lines().collect();
+    let heading = lines.iter().position(|line| *line == "## Before and after").unwrap();
+    let rows: Vec<_> = lines[heading + 4..].iter().take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), 7, "{rows:?}");
+    let measured = |probe: &str| {
+        let row = rows.iter().find(|row| row.starts_with(&format!("| {probe} |"))).unwrap();
+        assert!(row.contains("strategy/baseline → monitor/watch"), "{row}");
+        row.split('|').nth(3).unwrap().trim().to_owned()
+    };
+    for probe in ["response-time", "auth-log", "exceptions", "error-rate", "auth-success", "cpu", "memory"] {
+        let values = measured(probe);
+        let numbers = values.split(" → ").map(|number| number.parse::<f64>().is_ok());
+        assert_eq!(numbers.collect::<Vec<_>>(), [true, true], "{probe}: {values}");
+    }
+}
+
 const BACK: [&str; 3] = ["deploy-production.sh v1.2.3", "deploy-staging.sh v1.2.3", "validate-rollback.sh"];
 
 #[test]
@@ -108,7 +169,9 @@ fn a_fix_that_does_not_hold_is_taken_back() {
 
 #[test]
 fn a_batch_that_fails_is_taken_back_and_its_strategy_is_chosen_for_it() {
-    comes_back("deploy/batches/next", &[["deploy-next-batch.sh"].as_slice(), &BACK].concat());
+    // It failed before it named a server.
+    let back = ["undo-batch.sh", "undo-batch.sh green-1", "deploy-staging.sh v1.2.3", "validate-rollback.sh"];
+    comes_back("deploy/batches/next", &[["deploy-next-batch.sh"].as_slice(), &back].concat());
 }
 
 #[test]
@@ -138,6 +201,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_made() {
     refused(&["--auto", "--fail", "deploy/swich"], "the nearest name is `deploy/switch`");
     refused(&["--auto", "--fail", "login"], "staging/login, validate/login");
     refused(&["--auto", "--fail", "observe/looks/wait"], "these can: observe/begin");
+    refused(&["--auto", "--fail", "batch", "--strategy", "direct"], "does not come up in this drill");
     refused(&["--auto", "--fail", "deploy/switch", "--strategy", "direct"], "does not come up in this drill");
     refused(&["--auto", "--strategy", "canary"], "blue-green");
     let nobody = world.drill(&[]);

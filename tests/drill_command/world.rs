@@ -109,6 +109,13 @@ impl World {
         release
     }
 
+    /// How often `server` was deployed to since the sandbox was made.
+    pub(crate) fn deployments(&self, server: &str) -> usize {
+        let releases = fs::read_dir(self.kept().join("releases")).unwrap();
+        let names = releases.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.contains(&format!(".{server}."))).count() - 1
+    }
+
     /// The processes that have to do with this world, as far as the system tells: by where they work and what they were given.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let own = self.parent.path().to_str().unwrap();

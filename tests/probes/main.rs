@@ -7,6 +7,7 @@
 mod fixture;
 
 mod apart;
+mod baseline;
 mod kept;
 mod log;
 mod prometheus;
