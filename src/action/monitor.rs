@@ -284,7 +284,7 @@ impl Monitor {
     /// Every probe has come to its end: what is kept of it, and what was borne.
     fn done(
         &self,
-        (passed, borne): (&[(&str, Decision)], &[(&str, Decision)]),
+        (passed, borne): (&[Decided<'_>], &[Decided<'_>]),
         readings: &Readings,
         ctx: &Context<'_>,
     ) -> Result<Done, Stop> {
@@ -318,6 +318,9 @@ impl Monitor {
         Err(Stop::failed("gate", format!("the gate came to {word}: {reason}")))
     }
 }
+
+/// What the gate of a probe came to, by its name.
+type Decided<'a> = (&'a str, Decision);
 
 /// A decision that is no pass, for the journal: the word, and why.
 fn said(name: &str, decision: &Decision) -> (&'static str, String) {
