@@ -14,7 +14,7 @@ pub use record::{GENESIS, Record};
 
 /// The format that this program writes, and the newest that it reads: one more with every event, field or meaning that a program
 /// before it would overlook.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// What happened. The tag is the event's name in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,13 +147,16 @@ pub enum Event {
         /// The operator's reason, or the condition that did not hold.
         reason: String,
     },
-    /// A step began and how it ended is not known.
+    /// A step began, and is to begin again.
     #[serde(rename = "step.interrupted")]
     StepInterrupted {
         /// The step: `stage/step`.
         step: String,
         /// From 1.
         attempt: u32,
+        /// What is known of how it ended; nothing where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<Cut>,
     },
     /// A question was answered.
     #[serde(rename = "prompt.answered")]
@@ -287,6 +290,31 @@ pub enum Event {
         /// Why.
         message: String,
     },
+}
+
+/// What is known of a step that was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// It is a question, and nobody had answered it.
+    Unanswered,
+    /// It may be done twice: it changes nothing, or looks first at what is done.
+    Harmless,
+    /// Its command had not begun.
+    NotBegun,
+}
+
+impl Cut {
+    /// What is known, or that nothing is, in words.
+    #[must_use]
+    pub fn words(known: Option<Self>) -> &'static str {
+        match known {
+            Some(Self::Unanswered) => "it was not answered yet, and is asked again",
+            Some(Self::Harmless) => "it is done again, which does no harm",
+            Some(Self::NotBegun) => "its command had not begun",
+            None => "how it ended is not known",
+        }
+    }
 }
 
 impl Event {

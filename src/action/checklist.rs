@@ -52,7 +52,7 @@ impl Kind for Checklist {
     }
 
     fn repetition(&self) -> Repetition {
-        Repetition::Unasked
+        Repetition::Question
     }
 
     fn form(&self, values: &Values) -> Result<Option<Form>, String> {

@@ -92,6 +92,8 @@ pub trait Kind {
 /// Whether something may be done again unasked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repetition {
+    /// It may: it is a question and no more.
+    Question,
     /// It may: it changes nothing, or looks first at what is done.
     Unasked,
     /// A person has to say so.

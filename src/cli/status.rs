@@ -10,6 +10,7 @@ use super::select::{Otherwise, driver, select};
 use super::{Exit, Trouble, data, store};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::engine::{Unwatched, left_behind, unwatched};
+use crate::event::Cut;
 use crate::process::{End, Found, group_lives};
 use crate::report::{self, Status, printable};
 use crate::store::{Holder, Life};
@@ -138,7 +139,11 @@ fn show(
         let failure = step.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
         let how = match (step.status, driver, command.and_then(|found| command_words(found, now))) {
             (status, _, Some(words)) => format!("{status}{since}: {words}"),
-            ("started" | "undo started", None, _) => format!("cut off, its end is not known; begun{since}"),
+            ("started", _, _) if step.known == Some(Cut::Unanswered) => format!("waits for an answer{since}"),
+            ("started" | "undo started", None, _) => match step.known {
+                Some(known) => format!("cut off{since}: {}", Cut::words(Some(known))),
+                None => format!("cut off, its end is not known; begun{since}"),
+            },
             (status, ..) => format!("{status}{since}{failure}"),
         };
         line("Step", format!("{} ({}), {how}", step.key, step.title))?;

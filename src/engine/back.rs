@@ -127,7 +127,9 @@ impl Engine {
                 self.show(Show::Info(&format!("the undo of {key} is taken up, not run again")));
                 self.carry_out(key, step, what).await
             }
-            (Some(Found::NeverBegan), _) | (None, Repetition::Unasked) => self.begin_undo(key, step, what).await,
+            (Some(Found::NeverBegan), _) | (None, Repetition::Question | Repetition::Unasked) => {
+                self.begin_undo(key, step, what).await
+            }
             // Of a command at the operator's terminal nobody keeps how it stands.
             (None, Repetition::Supervised) if !step.interactive => self.begin_undo(key, step, what).await,
             _ => self.ask_unknown_undo(key, step, what).await,

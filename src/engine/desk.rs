@@ -9,7 +9,7 @@ use super::Engine;
 use super::trouble::Trouble;
 use crate::action::{Asked, Desk, Disturbance, Finding, Stop};
 use crate::clock::LocalFuture;
-use crate::event::Event;
+use crate::event::{Cut, Event};
 use crate::operator::{Answer, Attention, Course, Form, Presence, Purpose, Question, Show, Signal, Unanswered, Way};
 use crate::process::{Left, Loan};
 
@@ -173,7 +173,8 @@ impl StepDesk<'_> {
                 if self.purpose == Purpose::Step && self.engine.course() == Course::Forward {
                     // It has not begun, and nobody need be asked whether it has.
                     let attempt = self.engine.run(|run| run.step(&step).attempts);
-                    self.engine.commit(Event::StepInterrupted { step: step.clone(), attempt })?;
+                    let known = Some(Cut::NotBegun);
+                    self.engine.commit(Event::StepInterrupted { step: step.clone(), attempt, known })?;
                 }
                 Err(Stop::Missing(format!("{step}: its command talks to the operator and needs a terminal")))
             }

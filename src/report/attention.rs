@@ -9,7 +9,7 @@ use super::book::Book;
 use super::text::answer;
 use crate::action::Action;
 use crate::action::git::Git;
-use crate::event::Event;
+use crate::event::{Cut, Event};
 use crate::operator::Answer;
 use crate::run::{Run, Status, UndoStatus};
 
@@ -112,7 +112,7 @@ fn unusual(source: &Source<'_>, event: &Event) -> Option<(&'static str, String)>
         Event::StepDoneByHand { step, note } => {
             ("Done by hand", note.as_ref().map_or_else(|| step.clone(), |note| format!("{step}: {note}")))
         }
-        Event::StepInterrupted { step, .. } => ("Interrupted", format!("{step}: how it ended was not known")),
+        Event::StepInterrupted { step, known: None, .. } => ("Interrupted", format!("{step}: {}", Cut::words(None))),
         Event::UndoFailed { step, message } => ("Undo failed", format!("{step}: {message}")),
         Event::UndoDone { step, by_hand: Some(note), .. } => ("Undone by hand", format!("{step}: {note}")),
         Event::GateDecided { step, decision, reason, .. } if decision != "pass" => {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::text::{answer, one_line};
-use crate::event::{Event, Record};
+use crate::event::{Cut, Event, Record};
 use crate::vars::text_of;
 
 /// One line of the log: the local time, then what happened. No control character of the record passes through.
@@ -76,8 +76,8 @@ fn of_step(event: &Event) -> Option<String> {
             format!("step {step} FAILED (attempt {attempt}, {reason}): {message}{then}")
         }
         Event::StepSkipped { step, reason } => format!("step {step} skipped: {reason}"),
-        Event::StepInterrupted { step, attempt } => {
-            format!("step {step} interrupted (attempt {attempt}): how it ended is not known")
+        Event::StepInterrupted { step, attempt, known } => {
+            format!("step {step} interrupted (attempt {attempt}): {}", Cut::words(*known))
         }
         Event::GateMeasured { step, probe, value, outcome } => {
             format!("gate {step}: {probe} = {}, {outcome}", text_of(value))

@@ -5,8 +5,9 @@ use serde::Serialize;
 use super::Source;
 use super::book::Book;
 use super::production::{Production, production};
+use crate::action::Repetition;
 use crate::clock::Timestamp;
-use crate::event::{Event, Record};
+use crate::event::{Cut, Event, Record};
 use crate::run::{Next, Phase, Run, Status as StepStatus};
 use crate::vars::text_of;
 
@@ -67,6 +68,8 @@ pub struct StepPlace {
     pub since: Option<Timestamp>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// What is known of it, should it be cut off where it stands.
+    pub known: Option<Cut>,
 }
 
 /// The last record of a run.
@@ -156,7 +159,18 @@ fn step_place(source: &Source<'_>, run: &Run) -> Option<StepPlace> {
     let since = source.records.iter().rev().find(|record| moves(&record.event, &key)).map(|record| record.at);
     let state = run.step(&key);
     let failure = state.failure.filter(|_| state.status == StepStatus::Failed).map(|failure| failure.message);
-    Some(StepPlace { title: Book::of(source).step_title(&key), key, status, since, failure })
+    let book = Book::of(source);
+    let kind = match status {
+        "started" => book.action(&key),
+        "undo started" => book.undo(&key),
+        _ => None,
+    };
+    let known = kind.and_then(|action| match action.kind().repetition() {
+        Repetition::Question => Some(Cut::Unanswered),
+        Repetition::Unasked => Some(Cut::Harmless),
+        Repetition::Asked | Repetition::Supervised => None,
+    });
+    Some(StepPlace { title: book.step_title(&key), key, status, since, failure, known })
 }
 
 /// Whether `event` brought the step `key` where it stands.

@@ -226,7 +226,7 @@ fn what_did_not_go_as_it_should_comes_first_and_a_condition_is_not_such_a_thing(
         .and(failed("deploy/validate", 1))
         .and(hand)
         .and(notice)
-        .and(Event::StepInterrupted { step: "deploy/direct".into(), attempt: 3 })
+        .and(Event::StepInterrupted { step: "deploy/direct".into(), attempt: 3, known: None })
         .and(Event::EscalationDeclined { contact: "manager".into(), reason: "asleep".into() })
         .back_by(30)
         .and(rollback())
