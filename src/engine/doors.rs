@@ -76,6 +76,7 @@ impl Engine {
     /// # Errors
     /// [`Stop`] where it is not wanted, or nobody answers.
     pub async fn give_up(&self, reason: &str) -> Result<Aborted, Stop> {
+        self.warn_of_stop(None);
         if self.run(Run::touched_production) && self.phase() != Phase::RolledBack {
             self.show(Show::Warning("Production was touched by this run, and stays as it is when the run is aborted."));
             self.plan_lines(&Retreat::default())

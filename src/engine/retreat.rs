@@ -120,6 +120,7 @@ impl Engine {
         let to = self.target(retreat);
         let plan = self.plan_lines(retreat);
         self.warn_of_unwatched();
+        self.warn_of_stop(Some(&to));
         self.show(Show::Warning(&format!("Rolling back to {to}:")));
         plan.iter().for_each(|line| self.show(Show::Info(line)));
         let question = Question {
