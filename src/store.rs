@@ -91,6 +91,9 @@ pub struct Holder {
     /// Process ids are used again: a process with this id that began at another time is not the holder.
     #[serde(default)]
     pub started: u64,
+    /// Whether it has no terminal and lets go of the run where somebody takes it up.
+    #[serde(default)]
+    pub detached: bool,
 }
 
 /// Whether a holder still is one.
@@ -110,7 +113,15 @@ impl Holder {
     pub fn this_process(run: &str, (user, host): (&str, &str), since: Timestamp) -> Self {
         let pid = std::process::id();
         let started = process::started(pid).unwrap_or(0);
-        Self { pid, host: host.into(), user: user.into(), since: since.to_string(), run: run.into(), started }
+        Self {
+            pid,
+            host: host.into(),
+            user: user.into(),
+            since: since.to_string(),
+            run: run.into(),
+            started,
+            detached: false,
+        }
     }
 
     /// Whether it still holds the lock, as far as that can be seen from the machine `host`.

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use hotfix::clock::Timestamp;
-use hotfix::samples::{ALL, Checked, SHARE, Sample, Samples, check};
+use hotfix::samples::{ALL, Checked, SHARE, Sample, Samples, check, latest};
 use serde_json::Value;
 
 fn add(samples: &mut Samples, probe: &str, n: u64) {
@@ -122,4 +122,25 @@ fn what_is_sealed_stays_as_it_is_and_every_seal_holds() {
     bytes.truncate(usize::try_from(seals[1].bytes).unwrap() - 1);
     fs::write(&path, &bytes).unwrap();
     assert!(matches!(check(&path, &seals).unwrap(), Checked::Broken(_)));
+}
+
+#[test]
+fn the_latest_are_of_what_is_watched_now_also_in_a_long_file_whose_end_was_torn() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("samples.jsonl");
+    assert_eq!(latest(&path).unwrap(), []);
+    let mut samples = Samples::at(path.clone());
+    let mut write = |step: &str, probe: &str, n: i64| {
+        let at = Timestamp::from_millis(n * 1000);
+        samples.add(&Sample { step, probe, at, value: &n.into(), outcome: "success" }, 0).unwrap();
+    };
+    write("s/old", "gone", 1);
+    (0..3500).for_each(|n| write("s/m", "b", n));
+    write("s/other", "c", 3400);
+    write("s/m", "a", 3500);
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"step\":\"s/m\",\"probe\":\"a\"").unwrap();
+    assert!(fs::metadata(&path).unwrap().len() > 256 * 1024);
+    let found = latest(&path).unwrap();
+    let found: Vec<_> = found.iter().map(|reading| (&*reading.step, &*reading.probe, reading.value.as_i64())).collect();
+    assert_eq!(found, [("s/m", "a", Some(3500)), ("s/m", "b", Some(3499)), ("s/other", "c", Some(3400))]);
 }

@@ -15,7 +15,6 @@ use crate::http::Http;
 use crate::journal::{Author, Journal};
 use crate::mask::Masker;
 use crate::operator::{Presence, Signal};
-use crate::process;
 use crate::run::{Outline, Phase, Run};
 use crate::runbook::Runbook;
 use crate::store::{DriverLock, Holder, RunPaths, Store};
@@ -30,6 +29,8 @@ pub(super) struct Session {
     pub(super) host: String,
     pub(super) look: Look,
     pub(super) answers: Option<PathBuf>,
+    /// Whether nobody is there to answer, and somebody may come.
+    pub(super) away: bool,
 }
 
 impl Session {
@@ -39,7 +40,7 @@ impl Session {
         let repository = super::repository()?;
         let (by, host) = author(&repository, &environment);
         let store = Store::under(repository.common_dir());
-        Ok(Self { environment, repository, store, by, host, look: look.clone(), answers })
+        Ok(Self { environment, repository, store, by, host, look: look.clone(), answers, away: false })
     }
 
     /// Takes the driver's lock for the run `id`, or says who has it.
@@ -53,15 +54,8 @@ impl Session {
     }
 
     pub(super) fn holder(&self, id: &str) -> Holder {
-        let pid = std::process::id();
-        Holder {
-            pid,
-            host: self.host.clone(),
-            user: self.by.clone(),
-            since: SystemClock.now().to_string(),
-            run: id.to_owned(),
-            started: process::started(pid).unwrap_or(0),
-        }
+        let holder = Holder::this_process(id, (&self.by, &self.host), SystemClock.now());
+        Holder { detached: self.away, ..holder }
     }
 
     fn author(&self, id: &str, masker: &Masker) -> Author {
@@ -106,6 +100,9 @@ impl Session {
     }
 
     pub(super) fn console(&self, run: &Run) -> Result<Console, Trouble> {
+        if self.away {
+            return Ok(console::away(&self.look, &self.environment));
+        }
         let known = run.outline().keys();
         console::open(&self.look, &self.environment, self.answers.as_ref(), (&known, run.answers_used()))
     }
@@ -212,6 +209,9 @@ fn last_words(engine: &Engine, ending: &Ending) -> io::Result<()> {
     }
     if matches!(ending, Ending::Failed(_) | Ending::Unanswered(_) | Ending::Paused | Ending::Signal(_)) {
         writeln!(err, "  continue:   hotfix resume {id}")?;
+        if engine.left_unwatched() {
+            writeln!(err, "  watch on without a terminal:  hotfix resume {id} --detach")?;
+        }
         writeln!(err, "  roll back:  hotfix rollback {id}")?;
     }
     Ok(())

@@ -65,7 +65,7 @@ impl<'a> StepDesk<'a> {
         loop {
             let answered = tokio::select! {
                 biased;
-                answer = self.engine.operator.ask(&question) => answer,
+                answer = self.answer(&question) => answer,
                 trouble = self.engine.trouble() => match trouble {
                     Trouble::Stop(stop) => return Err(stop),
                     Trouble::Breach(key, stop) => {
@@ -87,6 +87,17 @@ impl<'a> StepDesk<'a> {
                 Err(Unanswered::Interrupted(signal)) => return Err(Stop::Signal(signal)),
             }
         }
+    }
+
+    /// The operator's answer. Where nobody is there and somebody may come, that nobody answers is not said before nothing is
+    /// watched any more.
+    async fn answer(&self, question: &Question) -> Result<Answer, Unanswered> {
+        let answer = self.engine.operator.ask(question).await;
+        // What a gate came to is what somebody is to come for.
+        if answer == Err(Unanswered::Missing) && question.purpose != Purpose::Command {
+            self.engine.wait_for_watches().await;
+        }
+        answer
     }
 
     /// The answer to the same question, where it was given before the step was cut off.
@@ -169,6 +180,11 @@ impl StepDesk<'_> {
         match ended {
             Ok(left) => Ok(left),
             Err(Unanswered::Missing) => {
+                tokio::select! {
+                    biased;
+                    stop = self.stop() => return Err(stop),
+                    () = self.engine.wait_for_watches() => {}
+                }
                 let step = self.key.clone();
                 if self.purpose == Purpose::Step && self.engine.course() == Course::Forward {
                     // It has not begun, and nobody need be asked whether it has.

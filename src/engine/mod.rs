@@ -123,7 +123,12 @@ impl Engine {
     /// Where the program itself cannot go on.
     pub async fn drive(self: Rc<Self>) -> Result<Ending, Box<dyn Error>> {
         let local = tokio::task::LocalSet::new();
-        local.run_until(Rc::clone(&self).driven()).await
+        let ending = async {
+            let ending = Rc::clone(&self).driven().await;
+            self.watches.borrow_mut().to_the_end = self.watching();
+            ending
+        };
+        local.run_until(ending).await
     }
 
     async fn driven(self: Rc<Self>) -> Result<Ending, Box<dyn Error>> {

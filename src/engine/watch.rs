@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::task::AbortHandle;
@@ -10,16 +11,21 @@ use super::Engine;
 use super::desk::StepDesk;
 use super::place::Origin;
 use crate::action::{Asked, Context, Desk as _, Stop};
-use crate::operator::{Answer, Form, Purpose, Show, Way};
+use crate::operator::{Answer, Form, Presence, Purpose, Show, Way};
 use crate::run::{Phase, Run, Status};
 use crate::runbook::Body;
 use crate::samples::{Sample, Seal};
+
+/// How often it is looked whether anything is watched.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What watches, and what is to begin to.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     waiting: Vec<String>,
     running: BTreeMap<String, AbortHandle>,
+    /// Whether anything watched when the loop ended.
+    pub(super) to_the_end: bool,
     /// Whether a reading could not be kept.
     lacks_samples: bool,
 }
@@ -37,6 +43,25 @@ impl Engine {
             done.map(|(key, _)| key.clone()).collect()
         };
         self.watches.borrow_mut().waiting = self.run(done);
+    }
+
+    /// Whether something was watched that is watched no more, because the loop has ended.
+    #[must_use]
+    pub fn left_unwatched(&self) -> bool {
+        self.watches.borrow().to_the_end
+    }
+
+    /// Whether anything watches, or is about to.
+    pub(super) fn watching(&self) -> bool {
+        let watches = self.watches.borrow();
+        !watches.waiting.is_empty() || watches.running.values().any(|watch| !watch.is_finished())
+    }
+
+    /// Ends when nothing is watched any more, where the operator may come back; at once where they will not.
+    pub(super) async fn wait_for_watches(&self) {
+        while self.operator.presence() == Presence::Away && self.watching() {
+            self.world.clock.sleep(LOOK).await;
+        }
     }
 
     pub(super) fn start_watches(self: &Rc<Self>) {

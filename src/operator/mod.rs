@@ -234,6 +234,8 @@ pub enum Presence {
     Person,
     /// A file of answers, or nobody.
     File,
+    /// Nobody, and somebody may come: a question waits as long as there is something to watch.
+    Away,
 }
 
 /// What a person wants while a command runs.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod again;
+mod away;
 mod back;
 mod broken;
 mod commit;
