@@ -277,9 +277,7 @@ mod tests {
                 "a record of its own" => driver.commit(note(), &aside),
                 _ => driver.news(),
             };
-            let taken = |result: Result<Vec<Record>, CommitError>| {
-                matches!(result, Err(CommitError::Taken(by)) if by == "joan on h")
-            };
+            let taken = |result: Result<Vec<Record>, CommitError>| matches!(result, Err(CommitError::Taken(by)) if by == "joan on h");
             assert!(taken(heard), "{first}");
             assert!(taken(driver.news()) && taken(driver.commit(note(), &aside)) && taken(driver.news()), "{first}");
         }
