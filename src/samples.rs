@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
+use crate::gate::{Measurement, Tally};
 
 /// How many samples a probe has at most that are not sealed.
 pub const SHARE: u64 = 4096;
@@ -291,4 +292,36 @@ pub fn latest(path: &Path) -> io::Result<Vec<Reading>> {
     let newest = last.values().max().copied();
     let lately = |reading: &Reading| newest.is_some_and(|newest| newest.since(last[&reading.step]) <= LATELY);
     Ok(found.into_values().filter(lately).collect())
+}
+
+/// What was measured of one step before: what the counters stand at, and when the last reading was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// When the last reading was.
+    pub last: Option<Timestamp>,
+    /// The counters, by the names of the probes.
+    pub tallies: BTreeMap<String, Tally>,
+}
+
+/// What was measured of `step` behind `began`, with the counters as they stand since `counted`. What was thinned out is not counted. A file that is not there has nothing.
+///
+/// # Errors
+/// Where it is there and cannot be read.
+pub fn past(path: &Path, step: &str, (began, counted): (Timestamp, Timestamp)) -> io::Result<Past> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Past::default()),
+        file => file?,
+    };
+    let (mut reader, mut line, mut past) = (BufReader::new(file), Vec::new(), Past::default());
+    while next(&mut reader, &mut line)? {
+        let Ok(reading) = serde_json::from_slice::<Reading>(&line) else { continue };
+        if reading.step != step || reading.at <= began {
+            continue;
+        }
+        past.last = past.last.max(Some(reading.at));
+        if let (true, Ok(outcome)) = (reading.at > counted, Measurement::deserialize(Value::from(reading.outcome))) {
+            past.tallies.entry(reading.probe).or_default().record(outcome);
+        }
+    }
+    Ok(past)
 }

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use hotfix::clock::Timestamp;
-use hotfix::samples::{ALL, Checked, SHARE, Sample, Samples, check, latest};
+use hotfix::samples::{ALL, Checked, Past, SHARE, Sample, Samples, check, latest, past};
 use serde_json::Value;
 
 fn add(samples: &mut Samples, probe: &str, n: u64) {
@@ -143,4 +143,25 @@ fn the_latest_are_of_what_is_watched_now_also_in_a_long_file_whose_end_was_torn(
     let found = latest(&path).unwrap();
     let found: Vec<_> = found.iter().map(|reading| (&*reading.step, &*reading.probe, reading.value.as_i64())).collect();
     assert_eq!(found, [("s/m", "a", Some(3500)), ("s/m", "b", Some(3499)), ("s/other", "c", Some(3400))]);
+}
+
+#[test]
+fn what_was_measured_before_is_counted_from_where_it_counts_and_its_end_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("samples.jsonl");
+    let at = |n: i64| Timestamp::from_millis(n * 1000);
+    assert_eq!(past(&path, "s/m", (at(0), at(0))).unwrap(), Past::default());
+    let mut samples = Samples::at(path.clone());
+    let readings =
+        [(1, "s/m", "failure"), (2, "s/m", "success"), (3, "s/m", "error"), (4, "s/m", "error"), (5, "s/o", "failure")];
+    for (n, step, outcome) in readings {
+        samples.add(&Sample { step, probe: "p", at: at(n), value: &n.into(), outcome }, 0).unwrap();
+    }
+    let of = |began, counted| past(&path, "s/m", (at(began), at(counted))).unwrap();
+    let whole = of(0, 0);
+    let tally = whole.tallies["p"];
+    assert_eq!((whole.last, tally.successes, tally.failures, tally.consecutive_errors), (Some(at(4)), 1, 1, 2));
+    let later = of(0, 3);
+    assert_eq!((later.last, later.tallies["p"].errors, later.tallies["p"].failures), (Some(at(4)), 1, 0));
+    assert_eq!(of(4, 4), Past::default());
 }

@@ -148,7 +148,11 @@ pub(super) fn drive(engine: Engine) -> Result<Exit, Trouble> {
     let engine = Rc::new(engine);
     let ending = block_on(Rc::clone(&engine).drive())?;
     let ending = ending.map_err(|error| {
-        let next = "`hotfix resume` goes on from where the log ends, `hotfix rollback` takes production back";
+        let next = if engine.is_on_disk() {
+            "`hotfix resume` goes on from where the log ends, `hotfix rollback` takes production back"
+        } else {
+            "The log of this run is gone from the disk, and it cannot be taken up: put it back where there is a copy.\n`hotfix rollback --to TAG` takes production back without it"
+        };
         Trouble::new(Exit::Error, format!("{}\n{next}", whole(error.as_ref())))
     })?;
     // Where nobody can be told, the exit code still says it.

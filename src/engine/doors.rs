@@ -31,6 +31,12 @@ impl Engine {
         &self.paths.id
     }
 
+    /// Whether its log is still where it was.
+    #[must_use]
+    pub fn is_on_disk(&self) -> bool {
+        self.paths.journal.exists()
+    }
+
     /// Which way the run goes.
     #[must_use]
     pub fn phase(&self) -> Phase {

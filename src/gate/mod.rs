@@ -7,12 +7,14 @@
 //! departure: Argo calls a metric that was ended early a success; here [`Tally::close`] passes only what was measured.
 //! Nothing here waits, reads a clock or touches the world: times are given to it.
 
+mod coverage;
 mod increase;
 mod latency;
 mod reading;
 
 use std::time::Duration;
 
+pub use coverage::{Coverage, GAP, Gap};
 pub use increase::Increase;
 pub use latency::Latency;
 pub use reading::{Answer, Conditions, Facts, Judged};

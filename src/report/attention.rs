@@ -10,6 +10,7 @@ use super::text::answer;
 use crate::action::Action;
 use crate::action::git::Git;
 use crate::event::{Cut, Event};
+use crate::gate::{GAP, Gap};
 use crate::operator::Answer;
 use crate::run::{Run, Status, UndoStatus};
 
@@ -115,6 +116,9 @@ fn unusual(source: &Source<'_>, event: &Event) -> Option<(&'static str, String)>
         Event::StepInterrupted { step, known: None, .. } => ("Interrupted", format!("{step}: {}", Cut::words(None))),
         Event::UndoFailed { step, message } => ("Undo failed", format!("{step}: {message}")),
         Event::UndoDone { step, by_hand: Some(note), .. } => ("Undone by hand", format!("{step}: {note}")),
+        Event::GateMeasured { step, value, outcome, .. } if outcome == GAP => {
+            ("Gap in what was watched", format!("{step}: {}", Gap::told(value)))
+        }
         Event::GateDecided { step, decision, reason, .. } if decision != "pass" => {
             ("Gate not passed", format!("{step} decided {decision}: {reason}"))
         }

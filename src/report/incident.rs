@@ -15,6 +15,7 @@ use super::timing::{StageTime, mitigated, stages};
 use crate::action::Action;
 use crate::clock::Timestamp;
 use crate::event::{Event, Record};
+use crate::gate::GAP;
 use crate::operator::{Answer, Purpose};
 use crate::run::Phase;
 use crate::vars::text_of;
@@ -147,7 +148,7 @@ impl Incident {
             seconds_to_mitigate: mitigated.and_then(since_began),
             production: production(source),
             attention: attention(source, &run),
-            timeline: pick(|event| !matches!(event, Event::GateMeasured { .. })),
+            timeline: pick(|event| !matches!(event, Event::GateMeasured { outcome, .. } if outcome != GAP)),
             decisions: decisions(source.records),
             stages: stages(source),
             failures: pick(|event| {
@@ -237,7 +238,9 @@ fn notes(records: &[Record]) -> Vec<Said> {
 fn probes(records: &[Record]) -> Vec<Measured> {
     let mut probes: BTreeMap<(&str, &str), Measured> = BTreeMap::new();
     for record in records {
-        if let Event::GateMeasured { step, probe, value, outcome } = &record.event {
+        if let Event::GateMeasured { step, probe, value, outcome } = &record.event
+            && outcome != GAP
+        {
             let sum = probes.entry((step, probe)).or_default();
             *sum.outcomes.entry(outcome.clone()).or_default() += 1;
             sum.last = text_of(value);

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::text::{answer, one_line};
 use crate::event::{Cut, Event, Record};
+use crate::gate::{GAP, Gap};
 use crate::vars::text_of;
 
 /// One line of the log: the local time, then what happened. No control character of the record passes through.
@@ -78,6 +79,9 @@ fn of_step(event: &Event) -> Option<String> {
         Event::StepSkipped { step, reason } => format!("step {step} skipped: {reason}"),
         Event::StepInterrupted { step, attempt, known } => {
             format!("step {step} interrupted (attempt {attempt}): {}", Cut::words(*known))
+        }
+        Event::GateMeasured { step, value, outcome, .. } if outcome == GAP => {
+            format!("gate {step}: {}", Gap::told(value))
         }
         Event::GateMeasured { step, probe, value, outcome } => {
             format!("gate {step}: {probe} = {}, {outcome}", text_of(value))

@@ -1,7 +1,10 @@
 //! How a record changes the run.
 
+use serde::Deserialize as _;
+
 use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoState, UndoStatus, plain};
 use crate::event::{Event, Record};
+use crate::gate::{GAP, Gap};
 use crate::operator::{Answer, Purpose, Way};
 
 /// How the question before a step that affects production begins.
@@ -37,7 +40,14 @@ impl Run {
                 self.phase = Phase::Back;
                 if again { self.try_again_what_was_left() } else { self.turn_back() }
             }
-            Event::GateDecided { samples: Some(seal), .. } => self.sealed = self.sealed.max(seal.bytes),
+            Event::GateMeasured { step, value, outcome, .. } if outcome == GAP => {
+                // What cannot be read as one is a gap that nobody knows the length of: the log has it all the same.
+                self.steps.entry(step.clone()).or_default().gaps.extend(Gap::deserialize(value));
+            }
+            Event::GateDecided { step, decision, samples, .. } => {
+                self.sealed = self.sealed.max(samples.as_ref().map_or(0, |seal| seal.bytes));
+                self.steps.entry(step.clone()).or_default().decided = Some((record.at, decision == "pass"));
+            }
             Event::EscalationDue { contact } => _ = self.escalated.insert(contact.clone()),
             Event::RunPaused { .. } => self.paused(),
             Event::UndoStarted { step, identity, .. } => {
@@ -63,6 +73,8 @@ impl Run {
                 state.tries += 1;
                 state.began.get_or_insert(record.seq);
                 state.began_at = Some(record.at);
+                state.gaps.clear();
+                state.decided = None;
                 self.keep_vars(step);
             }
             Event::StepDone { step, set, .. } => {

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
+use crate::gate::Gap;
 use crate::operator::Answer;
 
 mod fold;
@@ -64,6 +65,10 @@ pub struct StepState {
     pub given: Vec<(String, Answer)>,
     /// The variables as they were when it last began, with what it gave: its undo sees these. Kept only where there is an undo.
     pub vars: BTreeMap<String, Value>,
+    /// When nothing was measured of what it watches, since it last began.
+    pub gaps: Vec<Gap>,
+    /// When its gate was last decided since then, and whether it passed.
+    pub decided: Option<(Timestamp, bool)>,
     pending: usize,
 }
 

@@ -66,7 +66,8 @@ fn a_state_directory_that_vanishes_stops_the_run() {
         "{id: b, affects: production, run: 'echo b >> \"$T/log\"'}",
     ])
     .open();
-    project.start("s/b: v1.2.4\n").exits(1).says(&["cannot"]);
+    let says = ["cannot", "The log of this run is gone from the disk", "`hotfix rollback --to TAG`"];
+    project.start("s/b: v1.2.4\n").exits(1).says(&says).keeps(&["`hotfix resume` goes on"]);
     assert_eq!(project.left("log"), "", "nothing is done that cannot be written down");
 }
 
