@@ -5,7 +5,6 @@
 
 pub mod clock;
 pub mod digest;
-pub mod samples;
 pub mod vars;
 pub mod template;
 pub mod mask;
@@ -14,6 +13,7 @@ pub mod version;
 pub mod git;
 pub mod http;
 pub mod gate;
+pub mod samples;
 pub mod operator;
 pub mod action;
 pub mod runbook;
