@@ -11,7 +11,7 @@ use super::line::words;
 use super::production::{Production, production};
 use super::status::{phase, rolled_back};
 use super::text::{answer, one_line};
-use super::timing::{StageTime, mitigated, stages};
+use super::timing::{StageTime, stages};
 use crate::action::Action;
 use crate::clock::Timestamp;
 use crate::event::{Event, Record};
@@ -126,8 +126,8 @@ impl Incident {
         let var = |name: &str| run.vars().get(name).map(text_of).unwrap_or_default();
         let ended = ended(source.records);
         let until = ended.or_else(|| source.records.last().map(|record| record.at));
-        let since_began = |at: Timestamp| run.began().map(|began| at.since(began).as_secs());
-        let mitigated = mitigated(source, &run);
+        let since_began = |at: Timestamp| run.incident_began().map(|began| at.since(began).as_secs());
+        let mitigated = run.mitigated();
         let (values, follow_up) = asked(source);
         let pick = |kind: fn(&Event) -> bool| {
             let picked = source.records.iter().filter(|record| kind(&record.event));

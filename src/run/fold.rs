@@ -13,6 +13,11 @@ impl Run {
     /// Takes in a record that was written. That it may follow was decided before it was written.
     pub fn apply(&mut self, record: &Record) {
         self.records += 1;
+        self.apply_run(record);
+        self.apply_incident(record);
+    }
+
+    fn apply_run(&mut self, record: &Record) {
         match &record.event {
             Event::RunStarted { vars, environment, .. } => {
                 self.phase = Phase::Forward;
@@ -38,7 +43,6 @@ impl Run {
                 if again { self.try_again_what_was_left() } else { self.turn_back() }
             }
             Event::GateDecided { samples: Some(seal), .. } => self.sealed = self.sealed.max(seal.bytes),
-            Event::EscalationDue { contact } => _ = self.escalated.insert(contact.clone()),
             Event::RunPaused { .. } => self.paused(),
             Event::UndoStarted { step, identity, .. } => {
                 self.set_undo(step, UndoStatus::Started);
@@ -89,8 +93,13 @@ impl Run {
     }
 
     fn answered(&mut self, step: &str, purpose: Purpose, (question, answer): (&str, &Answer)) {
+        if matches!(purpose, Purpose::Escalation | Purpose::Update) {
+            // No step asked.
+            return;
+        }
         let state = self.steps.entry(step.to_owned()).or_default();
         match purpose {
+            Purpose::Escalation | Purpose::Update => {}
             Purpose::Step | Purpose::Difference => {
                 state.answers += 1;
                 state.given.push((question.to_owned(), answer.clone()));
