@@ -177,15 +177,8 @@ mod tests {
         ] {
             let after = Duration::from_secs(after * 60);
             let at = minute(began).plus(after);
-            let rung = Rung {
-                contact: "senior".into(),
-                turn: 1,
-                place: 0,
-                after,
-                at,
-                call,
-                put_off: put_off.map(minute),
-            };
+            let rung =
+                Rung { contact: "senior".into(), turn: 1, place: 0, after, at, call, put_off: put_off.map(minute) };
             assert_eq!(rung.stands(minute(now)), stands, "{after:?} {call:?} {put_off:?} {now}");
         }
     }

@@ -68,5 +68,8 @@ pub(super) fn began(
 /// What is said of it once the run has begun.
 pub(super) fn words(at: Timestamp, now: Timestamp) -> String {
     let ago = brief(now.since(at));
-    format!("The incident began at {} ({ago} ago): escalation and every elapsed time count from then.", at.local_in_full())
+    format!(
+        "The incident began at {} ({ago} ago): escalation and every elapsed time count from then.",
+        at.local_in_full()
+    )
 }

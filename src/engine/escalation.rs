@@ -171,9 +171,7 @@ impl Engine {
                 let (acknowledged, note) = (*way == Way::Acknowledged, reason.clone());
                 Event::EscalationMade { contact, turn, acknowledged, note }
             }
-            Way::Decline => {
-                Event::EscalationDeclined { contact, turn, reason: reason.clone().unwrap_or_default() }
-            }
+            Way::Decline => Event::EscalationDeclined { contact, turn, reason: reason.clone().unwrap_or_default() },
             _ => answered(question, answer),
         };
         self.commit(event)?;

@@ -83,7 +83,8 @@ impl Engine {
     /// Has the draft changed; what is to be done with it is asked again.
     async fn edit_update(&self, text: String, menu: &[Way]) -> Result<(), Stop> {
         let form = Form::Editor { initial: text };
-        let asked = (UPDATE.to_owned(), Purpose::Update, "The update, to be sent or not once it is written:".to_owned(), form);
+        let asked =
+            (UPDATE.to_owned(), Purpose::Update, "The update, to be sent or not once it is written:".to_owned(), form);
         if let Some((_, Answer::Text(text))) = self.ask_due(asked, menu).await? {
             self.incident.draft.replace(Some(text.trim_end().to_owned()));
         }

@@ -122,9 +122,10 @@ fn unusual(source: &Source<'_>, event: &Event) -> Option<(&'static str, String)>
         Event::EscalationDeclined { contact, turn, reason } => {
             ("Not escalated", format!("{}: {reason}", rung(contact, *turn)))
         }
-        Event::EscalationDue { contact, turn } if source.run().call(&rung(contact, *turn)) == Some(Call::Due) => {
-            ("Not escalated", format!("{}: it was due, and nobody has said that the call was made", rung(contact, *turn)))
-        }
+        Event::EscalationDue { contact, turn } if source.run().call(&rung(contact, *turn)) == Some(Call::Due) => (
+            "Not escalated",
+            format!("{}: it was due, and nobody has said that the call was made", rung(contact, *turn)),
+        ),
         Event::RollbackStarted { blind: true, .. } => {
             ("Rolled back blind", "the log did not tell what had been done".to_owned())
         }

@@ -28,6 +28,7 @@ pub(super) struct Incident {
     pub(super) status: String,
     pub(super) phase: &'static str,
     pub(super) began: Option<Timestamp>,
+    pub(super) incident_began: Option<Timestamp>,
     pub(super) ended: Option<Timestamp>,
     pub(super) seconds: Option<u64>,
     pub(super) mitigated: Option<Timestamp>,
@@ -41,6 +42,7 @@ pub(super) struct Incident {
     pub(super) skips: Vec<Moment>,
     pub(super) notes: Vec<Said>,
     pub(super) escalations: Vec<Moment>,
+    pub(super) updates: Vec<Moment>,
     pub(super) gates: Vec<Moment>,
     pub(super) probes: Vec<Measured>,
     pub(super) people: Vec<Person>,
@@ -141,6 +143,7 @@ impl Incident {
             status: status_words(source.records, run.phase()),
             phase: phase(run.phase()),
             began: run.began(),
+            incident_began: run.incident_began(),
             ended,
             seconds: until.and_then(since_began),
             mitigated,
@@ -159,6 +162,14 @@ impl Incident {
                 matches!(
                     event,
                     Event::EscalationDue { .. } | Event::EscalationMade { .. } | Event::EscalationDeclined { .. }
+                )
+            }),
+            updates: pick(|event| {
+                matches!(
+                    event,
+                    Event::NoticeSent { .. }
+                        | Event::NoticeFailed { .. }
+                        | Event::PromptAnswered { purpose: Purpose::Update, .. }
                 )
             }),
             gates: pick(|event| matches!(event, Event::GateDecided { .. })),

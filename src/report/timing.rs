@@ -55,6 +55,6 @@ pub(super) fn stages(source: &Source<'_>) -> Vec<StageTime> {
 }
 
 /// A budget with something to work out in it is not known here.
-fn fixed(budget: &Length) -> Option<u64> {
+pub(super) fn fixed(budget: &Length) -> Option<u64> {
     budget.resolve(&Values::default()).ok().map(|budget| budget.as_secs())
 }

@@ -77,8 +77,8 @@ const fn record(name: &'static str, fields: &'static [Field]) -> Record {
 }
 
 use Shape::{
-    Any, Condition, Count, Dict, Draft, Either, Flag, Gives, GivesEach, Id, Length, List, Number, Script, Size, Template,
-    Text, Word,
+    Any, Condition, Count, Dict, Draft, Either, Flag, Gives, GivesEach, Id, Length, List, Number, Script, Size,
+    Template, Text, Word,
 };
 
 /// The kinds of action, with `group`.
@@ -117,8 +117,7 @@ pub(super) static RUNBOOK: Record = record(
 );
 static CONTACT: Record = record("contact", &[must("name", Template), may("phone", Template), may("email", Template)]);
 static ESCALATION: Record = record("escalation", &[must("after", Length), must("contact", Text), may("say", Draft)]);
-static UPDATES: Record =
-    record("updates", &[must("every", Length), may("channels", List(&Text)), may("text", Draft)]);
+static UPDATES: Record = record("updates", &[must("every", Length), may("channels", List(&Text)), may("text", Draft)]);
 static CHANNEL: Record = record(
     "channel",
     &[must("type", Word(&["slack", "webhook", "command"])), may("url_env", Text), may("run", COMMAND)],
