@@ -5,6 +5,7 @@
 mod again;
 mod back;
 mod broken;
+mod clock;
 mod commit;
 mod detach;
 mod fixture;

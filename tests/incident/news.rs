@@ -44,6 +44,14 @@ fn a_draft_is_sent_when_a_person_says_so_and_never_unasked() {
         "an incident that is old already has no update before the run's own 20 minutes"
     );
     lab.wait(20);
+    lab.wait(19);
+    let drive = lab.drive(vec![("s/a", YES), ("s/b", ctrl_c())]);
+    assert_eq!(
+        drive.steps(),
+        ["s/a", "s/b"],
+        "an incident that is old already has no update before the run's own 20 minutes"
+    );
+    lab.wait(1);
     let drive = lab.drive(vec![("update", way(Way::Send)), ("s/b", ctrl_c())]);
     let (ways, channels) = ways(&drive.asked[0]);
     assert_eq!(ways, [Way::Send, Way::Edit, Way::Done, Way::Skip, Way::Later]);
