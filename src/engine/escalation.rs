@@ -79,7 +79,9 @@ impl Engine {
             if at <= now {
                 self.commit(Event::EscalationDue { contact: contact.clone(), turn })?;
                 let whom = self.contact(&contact);
-                self.show(Show::Warning(&format!("It is time to call {whom}. `hotfix note` records what was said.")));
+                let alone = self.operator.presence() == Presence::File;
+                let next = if alone { " `hotfix note` records what was said." } else { "" };
+                self.show(Show::Warning(&format!("It is time to call {whom}.{next}")));
                 self.show_run();
             }
         }
@@ -132,9 +134,9 @@ impl Engine {
         }
     }
 
-    /// Between two steps on the way forward: asks all that is due, the earliest first.
+    /// Between two steps: asks all that is due, the earliest first. While production is taken back nothing is held up by it.
     pub(super) async fn attend_all(self: &Rc<Self>) -> Result<(), Stop> {
-        while self.phase() == Phase::Forward
+        while self.phase() != Phase::Back
             && let Some(falls) = self.falls()
         {
             match self.attend(falls, &[Way::Rollback, Way::Pause]).await {

@@ -55,7 +55,7 @@ impl Run {
     #[must_use]
     pub fn informs(&self) -> bool {
         let open = matches!(self.phase, Phase::Forward | Phase::Back | Phase::RolledBack);
-        open && self.mitigated.is_none_or(|at| self.informed.is_none_or(|informed| informed < at))
+        open && !self.announced
     }
 
     /// When a message last went out, or was left out with a reason.
@@ -89,22 +89,31 @@ impl Run {
             Event::EscalationDeclined { contact, turn, .. } => {
                 self.calls.insert(rung(contact, *turn), Call::Declined);
             }
-            Event::NoticeSent { .. } => self.informed = Some(record.at),
+            Event::NoticeSent { .. } => self.inform(record.at),
             Event::PromptAnswered { step, purpose, answer: Answer::Way { way, .. }, .. } => match (purpose, way) {
                 (Purpose::Escalation | Purpose::Update, Way::Later) => {
                     self.put_off.insert(step.clone(), record.at);
                 }
-                (Purpose::Update, Way::Done | Way::Skip) => self.informed = Some(record.at),
+                (Purpose::Update, Way::Done | Way::Skip) => self.inform(record.at),
                 _ => {}
             },
-            Event::RunRolledBack { .. } => self.mitigated = Some(record.at),
-            Event::RollbackStarted { .. } => self.mitigated = None,
-            Event::StepStarted { step, .. } if self.touches(step) => self.mitigated = None,
+            Event::RunRolledBack { .. } => {
+                self.mitigated = Some(record.at);
+                // The stage that a rollback ends in may have told everybody already.
+                self.announced = self.informed.zip(self.stage_began).is_some_and(|(told, began)| began <= told);
+            }
+            Event::RollbackStarted { .. } => (self.mitigated, self.announced) = (None, false),
+            Event::StepStarted { step, .. } if self.touches(step) => (self.mitigated, self.announced) = (None, false),
             Event::StageFinished { .. } if self.mitigated.is_none() && self.is_well() => {
                 self.mitigated = Some(record.at);
             }
             _ => {}
         }
+    }
+
+    fn inform(&mut self, at: Timestamp) {
+        self.informed = Some(at);
+        self.announced |= self.mitigated.is_some();
     }
 
     fn touches(&self, key: &str) -> bool {

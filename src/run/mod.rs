@@ -175,6 +175,8 @@ pub struct Run {
     stage_began: Option<Timestamp>,
     mitigated: Option<Timestamp>,
     informed: Option<Timestamp>,
+    /// Whether a message has gone out since production was well again.
+    announced: bool,
     blind: bool,
     records: u64,
     sealed: u64,
@@ -192,7 +194,7 @@ impl Run {
     pub fn new(outline: Outline) -> Self {
         let (stages, steps, undone, calls, put_off, vars, environment) = Default::default();
         let (began, incident_began, stage_began, mitigated, informed) = Default::default();
-        let (phase, blind, records, sealed) = (Phase::Unborn, false, 0, 0);
+        let (phase, announced, blind, records, sealed) = (Phase::Unborn, false, false, 0, 0);
         Self {
             outline,
             phase,
@@ -208,6 +210,7 @@ impl Run {
             stage_began,
             mitigated,
             informed,
+            announced,
             blind,
             records,
             sealed,

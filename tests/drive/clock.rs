@@ -104,13 +104,14 @@ fn a_command_runs_on_while_the_call_is_asked_about() {
     let world = World::new();
     let go = world.sandbox.dir().join("go");
     let step = format!(
-        "      - {{ id: a, run: 'echo \"elapsed $HOTFIX_ELAPSED\"; while ! test -e {}; do sleep 0.1; done; echo over' }}\n      - {{ id: b, confirm: 'Really over?' }}\n",
+        "      - {{ id: a, run: 'echo \"elapsed $HOTFIX_ELAPSED\"; while ! test -e {}; do echo tick; sleep 0.05; done; echo over' }}\n      - {{ id: b, confirm: 'Really over?' }}\n",
         go.display()
     );
     let runbook = runbook(&world, "10m3s", &step);
     let args = ["start", "v1.2.3", "1234", "--runbook", &runbook, "--since", "10m"];
     let mut person = Person::at(&world, &args);
-    person.sees(&["elapsed 60", "CALL Grace", LISTENS]);
+    person.sees(&["elapsed 60"]);
+    person.sees(&["CALL Grace", LISTENS]);
     person.types("1");
     person.sees(&[">  1. called"]);
     // It ends behind the question, which stays due.

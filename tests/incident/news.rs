@@ -36,14 +36,6 @@ fn ways(question: &hotfix::operator::Question) -> (Vec<Way>, Vec<String>) {
 #[test]
 fn a_draft_is_sent_when_a_person_says_so_and_never_unasked() {
     let lab = Lab::new(RUNBOOK, 30);
-    let drive = lab
-        .drive(vec![("s/a", Does::Thinks(19)), ("s/a", YES)].into_iter().skip(1).chain([("s/b", ctrl_c())]).collect());
-    assert_eq!(
-        drive.steps(),
-        ["s/a", "s/b"],
-        "an incident that is old already has no update before the run's own 20 minutes"
-    );
-    lab.wait(20);
     lab.wait(19);
     let drive = lab.drive(vec![("s/a", YES), ("s/b", ctrl_c())]);
     assert_eq!(
@@ -140,4 +132,21 @@ fn the_last_update_is_the_one_after_production_is_well() {
     assert_eq!(lab.story(), ["failed chat", "sent pager"]);
     lab.wait(500);
     lab.drive(vec![("tell/c", YES)]);
+}
+
+#[test]
+fn a_rollback_that_told_everybody_is_the_last_update_too() {
+    let stages = "  - id: deploy\n    steps:\n      - { id: it, affects: production, run: 'true', undo: { run: 'true' } }\n      - { id: keep, confirm: { prompt: 'Keep it?', no: rollback } }\n  - id: back\n    trigger: rollback\n    steps:\n      - { id: valid, run: 'true' }\n      - { id: tell, notify: { text: 'It is back', channels: [pager] } }\n  - id: over\n    when: direction != 'x'\n    steps:\n      - { id: c, confirm: 'Over?' }\n";
+    let told = format!("{RUNBOOK}{stages}");
+    let silent = told.replace("      - { id: tell, notify: { text: 'It is back', channels: [pager] } }\n", "");
+    for (runbook, asked) in [(told, vec!["over/c"]), (silent, vec!["update", "over/c"])] {
+        let lab = Lab::new(&runbook, 0);
+        let no = Does::Answers(Answer::No);
+        let forward = vec![("s/a", YES), ("s/b", YES), ("deploy/it", text("v1.2.4")), ("deploy/keep", no)];
+        let back = vec![("rollback", text("v1.2.3")), ("rollback", ctrl_c())];
+        assert_eq!(lab.drive([forward, back].concat()).ending, Ending::RolledBack);
+        lab.wait(21);
+        let plan = asked.iter().map(|step| (*step, if *step == "update" { way(Way::Done) } else { YES }));
+        assert_eq!(lab.drive(plan.collect()).ending, Ending::Finished);
+    }
 }
