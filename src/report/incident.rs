@@ -28,7 +28,8 @@ pub(super) struct Incident {
     pub(super) status: String,
     pub(super) phase: &'static str,
     pub(super) began: Option<Timestamp>,
-    pub(super) incident_began: Option<Timestamp>,
+    #[serde(rename = "incident_began")]
+    pub(super) since: Option<Timestamp>,
     pub(super) ended: Option<Timestamp>,
     pub(super) seconds: Option<u64>,
     pub(super) mitigated: Option<Timestamp>,
@@ -143,7 +144,7 @@ impl Incident {
             status: status_words(source.records, run.phase()),
             phase: phase(run.phase()),
             began: run.began(),
-            incident_began: run.incident_began(),
+            since: run.incident_began(),
             ended,
             seconds: until.and_then(since_began),
             mitigated,

@@ -72,7 +72,7 @@ fn summary(page: &mut Page, incident: &Incident) {
         ("Run", Some(incident.run.clone())),
         ("Status", Some(incident.status.clone())),
         ("Production", Some(incident.production.words(|at| format!("{} UTC", at.date_time())))),
-        ("Incident began", moment(incident.incident_began)),
+        ("Incident began", moment(incident.since)),
         ("Run began", moment(incident.began)),
         ("Ended", Some(moment(incident.ended).unwrap_or_else(|| "not yet".to_owned()))),
         (so_far, length(incident.seconds)),
