@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::clock::Timestamp;
 use crate::operator::{Answer, Purpose};
 use crate::samples::Seal;
 
@@ -35,6 +36,9 @@ pub enum Event {
         /// What the environment variables were that must be the same wherever the run is driven.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         environment: BTreeMap<String, String>,
+        /// When the incident began, where that was before this record.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident_began: Option<Timestamp>,
         /// What there was to be said before it began: the remote was not asked, a script is missing, ….
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         warnings: Vec<String>,
@@ -210,18 +214,33 @@ pub enum Event {
     EscalationDue {
         /// Whom to call.
         contact: String,
+        /// Which of the rungs that name this contact, from 1.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        turn: u32,
     },
     /// Somebody was called.
     #[serde(rename = "escalation.made")]
     EscalationMade {
         /// Who was called.
         contact: String,
+        /// Which of the rungs that name this contact, from 1.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        turn: u32,
+        /// Whether they were reached and have taken it on.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        acknowledged: bool,
+        /// What was said, where the operator says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// The operator decided against calling.
     #[serde(rename = "escalation.declined")]
     EscalationDeclined {
         /// Who was not called.
         contact: String,
+        /// Which of the rungs that name this contact, from 1.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        turn: u32,
         /// Why.
         reason: String,
     },
@@ -325,7 +344,12 @@ impl Event {
     }
 }
 
-/// The format of journals that do not name one.
+/// The format of journals that do not name one, and the turn of rungs that do not.
 fn first() -> u32 {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_first(turn: &u32) -> bool {
+    *turn == 1
 }

@@ -276,7 +276,10 @@ fn expressions(text: &str) -> Vec<&str> {
 
 fn is_prose(path: &[String]) -> bool {
     let field = path.iter().rev().find(|part| part.parse::<usize>().is_err()).map_or("", String::as_str);
-    matches!(field, "title" | "guide" | "note" | "prompt" | "item" | "checklist" | "confirm" | "shell" | "notify")
+    matches!(
+        field,
+        "title" | "guide" | "note" | "prompt" | "item" | "checklist" | "confirm" | "shell" | "notify" | "say"
+    ) || (path[0] == "updates" && field == "text")
         || (path[0] == "contacts" && field == "name")
 }
 

@@ -18,6 +18,7 @@ fn begin(store: &Store, issue: &str) -> Result<RunPaths, StoreError> {
         runbook: "name: x\n".into(),
         vars: BTreeMap::new(),
         environment: BTreeMap::new(),
+        incident_began: None,
         warnings: vec![],
     };
     store.begin(&clock, issue, ("ada", "db1"), ("name: x\n", vec![first]))

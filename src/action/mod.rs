@@ -139,6 +139,16 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether its success says that something works: it looked, or a person did.
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Http(_) | Self::Checklist(_) | Self::Confirm(_) => true,
+            Self::Monitor(monitor) => !monitor.background,
+            _ => false,
+        }
+    }
+
     /// What it can do.
     #[must_use]
     pub fn kind(&self) -> &dyn Kind {

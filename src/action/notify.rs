@@ -70,8 +70,11 @@ impl Kind for Notify {
 }
 
 impl Notify {
-    /// Sends to each channel in turn. One that cannot be reached is a warning: a chat that is down stops no fix.
-    async fn send(&self, text: &str, ctx: &Context<'_>) -> Result<Done, Stop> {
+    /// Sends `text` to each channel in turn. One that cannot be reached is a warning: a chat that is down stops no fix.
+    ///
+    /// # Errors
+    /// What breaks in on it.
+    pub(crate) async fn send(&self, text: &str, ctx: &Context<'_>) -> Result<Done, Stop> {
         let chosen = |name: &String| self.channels.is_empty() || self.channels.contains(name);
         let (mut sent, mut failed) = (Vec::new(), Vec::new());
         for (name, channel) in ctx.world.channels.iter().filter(|(name, _)| chosen(name)) {

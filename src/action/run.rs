@@ -176,6 +176,8 @@ async fn lent(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>
 /// Watches the command to its end. Whatever breaks in leaves it running, unless the operator wants it stopped.
 async fn follow(running: &mut Running, ctx: &Context<'_>) -> Result<End, Stop> {
     let mut view = View::new(ctx, running.offset());
+    // A question that comes up meanwhile is not put anew with each thing the command writes.
+    let mut disturbance = ctx.desk.disturbance();
     loop {
         tokio::select! {
             biased;
@@ -186,10 +188,13 @@ async fn follow(running: &mut Running, ctx: &Context<'_>) -> Result<End, Stop> {
                 Progress::Ended(end) => return Ok(end),
                 Progress::Lost { pgid } => return Err(lost(pgid)),
             },
-            disturbance = ctx.desk.disturbance() => match disturbance {
-                Disturbance::Stop(stop) => return Err(stop),
-                Disturbance::Attention(_) => attend(running, ctx).await?,
-            },
+            disturbed = &mut disturbance => {
+                match disturbed {
+                    Disturbance::Stop(stop) => return Err(stop),
+                    Disturbance::Attention(_) => attend(running, ctx).await?,
+                }
+                disturbance = ctx.desk.disturbance();
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::vars::Environment;
 
 mod abort;
 mod author;
+mod began;
 mod blind;
 mod check;
 mod choose;

@@ -10,11 +10,11 @@ use super::author::host;
 use super::data::Reader;
 use super::select::{Otherwise, Selected, driver, select};
 use super::{Exit, Trouble, data, store};
-use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::clock::{Clock as _, SystemClock, Timestamp, brief};
 use crate::engine::{Unwatched, left_behind, unwatched};
 use crate::event::Cut;
 use crate::process::{End, Found, group_lives};
-use crate::report::{self, Status, printable};
+use crate::report::{self, StagePlace, Status, printable};
 use crate::run::Phase;
 use crate::samples::{self, Reading};
 use crate::store::{Holder, Life, Store};
@@ -123,6 +123,12 @@ impl Seen {
         value["readings"] = json!(self.readings);
         value["damage"] = json!(run.damage);
         value["torn_bytes"] = json!(run.contents.torn);
+        let (now, status) = (SystemClock.now(), &self.status);
+        let open = status.escalation.iter().filter(|call| status.escalates && call.answer.is_none());
+        let (due, ahead): (Vec<_>, Vec<_>) = open.partition(|call| call.at <= now);
+        value["overdue"] = json!(due);
+        value["next_escalation"] = json!(ahead.first());
+        value["update_overdue"] = json!(status.update_due.is_some_and(|at| at <= now));
         Ok(value)
     }
 
@@ -220,8 +226,15 @@ fn show(
         line("Hotfix", format!("{} -> {} for issue {}", status.tag, status.new_tag, status.issue))?;
     }
     line("Way", way(status).to_owned())?;
+    if let Some(at) = status.incident_began {
+        line("Incident", incident(status, at, now))?;
+    }
+    for words in clocks(status, now) {
+        line(words.0, words.1)?;
+    }
     if let Some(stage) = &status.stage {
-        line("Stage", format!("{} of {}, {}: {}", stage.number, stage.of, stage.id, stage.title))?;
+        let over = over_budget(stage, now).map(|over| format!(", OVER its budget by {over}")).unwrap_or_default();
+        line("Stage", format!("{} of {}, {}: {}{over}", stage.number, stage.of, stage.id, stage.title))?;
     }
     if let Some(step) = &status.step {
         let since = step.since.map(|at| format!(" since {}", moment(at, now))).unwrap_or_default();
@@ -252,6 +265,53 @@ fn show(
         line("Last record", format!("{} ({})", moment(last.at, now), last.seq))?;
     }
     status.commands.iter().try_for_each(|command| line("Go on with", command.clone()))
+}
+
+/// Since when it lasts, or how long it lasted.
+fn incident(status: &Status, began: Timestamp, now: Timestamp) -> String {
+    match status.mitigated {
+        Some(well) => format!(
+            "began {}; production was well again {}, after {}",
+            began.local_in_full(),
+            moment(well, now),
+            brief(well.since(began))
+        ),
+        None if is_over(status) => format!("began {}", began.local_in_full()),
+        None => format!("began {}, {} ago", began.local_in_full(), brief(now.since(began))),
+    }
+}
+
+fn is_over(status: &Status) -> bool {
+    !matches!(status.phase, "forward" | "back" | "rolled_back")
+}
+
+/// What is due, and what is next.
+fn clocks(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    let open = status.escalation.iter().filter(|call| status.escalates && call.answer.is_none());
+    let (due, ahead): (Vec<_>, Vec<_>) = open.partition(|call| call.at <= now);
+    for call in due {
+        lines.push(("OVERDUE", format!("call {}: due {} ago", call.whom, brief(now.since(call.at)))));
+    }
+    if let Some(next) = ahead.first() {
+        let when = format!("{} (in {})", moment(next.at, now), brief(next.at.since(now)));
+        lines.push(("Next call", format!("{} at {when}", next.whom)));
+    }
+    if let Some(at) = status.update_due {
+        let when = if at <= now {
+            format!("OVERDUE by {}", brief(now.since(at)))
+        } else {
+            format!("due at {} (in {})", moment(at, now), brief(at.since(now)))
+        };
+        lines.push(("Update", when));
+    }
+    lines
+}
+
+/// By how much the stage is over its budget.
+fn over_budget(stage: &StagePlace, now: Timestamp) -> Option<String> {
+    let over = now.since(stage.began?).checked_sub(Duration::from_secs(stage.budget_seconds?))?;
+    (!over.is_zero()).then(|| brief(over))
 }
 
 fn way(status: &Status) -> &'static str {

@@ -265,6 +265,7 @@ mod tests {
             runbook: String::new(),
             vars: std::collections::BTreeMap::new(),
             environment: std::collections::BTreeMap::new(),
+            incident_began: None,
             warnings: Vec::new(),
         };
         book(&path, "ada").commit(started, &aside).unwrap();

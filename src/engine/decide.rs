@@ -81,6 +81,11 @@ impl Engine {
                         }
                     }
                 },
+                falls = self.falls_due() => {
+                    if let Err(stop) = self.attend(falls, &self.menu(step)).await {
+                        return self.settle(key, stop).await;
+                    }
+                }
             }
         }
         if self.has_happened(key, step).await? {

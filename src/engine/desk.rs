@@ -73,6 +73,10 @@ impl<'a> StepDesk<'a> {
                         continue;
                     }
                 },
+                falls = self.engine.falls_due(), if is_interrupted(purpose) => {
+                    self.engine.attend(falls, &self.menu).await?;
+                    continue;
+                }
             };
             match answered {
                 Ok(answer) => {
@@ -114,6 +118,15 @@ impl<'a> StepDesk<'a> {
     }
 }
 
+/// Whether the clock of the incident may come before such a question. What is asked about a command that runs, about a breach or
+/// before a rollback comes first.
+fn is_interrupted(purpose: Purpose) -> bool {
+    matches!(
+        purpose,
+        Purpose::Step | Purpose::Production | Purpose::Failure | Purpose::Unknown | Purpose::Undo | Purpose::Aftermath
+    )
+}
+
 fn missing(question: &Question) -> String {
     let fits = match &question.form {
         Form::Confirm => "yes or no".to_owned(),
@@ -126,6 +139,7 @@ fn missing(question: &Question) -> String {
         Form::Hand => "done".to_owned(),
         Form::Shell { .. } => "a command, or done".to_owned(),
         Form::Way(ways) => ways.iter().map(|way| format!("{way:?}").to_lowercase()).collect::<Vec<_>>().join(" | "),
+        Form::Due(_) => "at a terminal".to_owned(),
         Form::Text | Form::Editor { .. } => "a text".to_owned(),
     };
     format!("{}: {} ({fits})", question.step, question.prompt)
@@ -241,6 +255,10 @@ impl Desk for StepDesk<'_> {
                     biased;
                     trouble = self.engine.trouble() => trouble,
                     attention = self.engine.operator.attention() => return Disturbance::Attention(attention),
+                    falls = self.engine.falls_due() => match self.engine.attend(falls, &self.menu).await {
+                        Ok(()) => continue,
+                        Err(stop) => return self.heard(stop),
+                    },
                 };
                 match trouble {
                     // A Ctrl-C may be pressed in the moment before the keys are listened to.
@@ -271,7 +289,7 @@ impl Desk for StepDesk<'_> {
 }
 
 impl Engine {
-    fn masked_plan(&self) -> Vec<String> {
+    pub(super) fn masked_plan(&self) -> Vec<String> {
         self.plan_lines(&super::Retreat::default()).iter().map(|line| self.world.masker.text(line)).collect()
     }
 
@@ -283,9 +301,9 @@ impl Engine {
                 let values: Vec<_> = values.iter().map(|(name, value)| (name.clone(), mask(value))).collect();
                 self.screen.show(Show::Command { text: &mask(text), values: &values, timeout });
             }
-            Show::Stage { number, of, title, guide, budget } => {
+            Show::Stage { number, of, title, guide, budget, began } => {
                 let (title, guide) = (mask(title), guide.map(mask));
-                self.screen.show(Show::Stage { number, of, title: &title, guide: guide.as_deref(), budget });
+                self.screen.show(Show::Stage { number, of, title: &title, guide: guide.as_deref(), budget, began });
             }
             Show::Step { key, title, guide } => {
                 let (title, guide) = (mask(title), guide.map(mask));

@@ -10,11 +10,13 @@ mod book;
 mod decide;
 mod desk;
 mod doors;
+mod escalation;
 mod halt;
 mod place;
 mod retreat;
 mod steps;
 mod trouble;
+mod updates;
 mod values;
 mod watch;
 
@@ -51,6 +53,7 @@ pub struct Engine {
     paths: RunPaths,
     trouble: trouble::Inbox,
     breaches: RefCell<VecDeque<(String, Stop)>>,
+    incident: escalation::Incident,
     watches: RefCell<watch::Watches>,
     samples: RefCell<Samples>,
     /// Whether production was brought back while this engine drove.
@@ -112,6 +115,7 @@ impl Engine {
             paths,
             trouble: trouble::Inbox::default(),
             breaches: RefCell::default(),
+            incident: escalation::Incident::default(),
             watches: RefCell::default(),
             brought_back: Cell::new(false),
         }
@@ -163,6 +167,7 @@ impl Engine {
             self.settle(&key, stop).await?;
             return Ok(None);
         }
+        self.attend_all().await?;
         match self.next() {
             Next::OpenStage(stage) => {
                 self.commit(Event::StageStarted { stage: stage.clone() })?;

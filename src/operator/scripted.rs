@@ -218,6 +218,8 @@ fn fitting(value: &Value, question: &Question) -> Option<Answer> {
         Form::Hand => done(value),
         Form::Shell { .. } => done(value).or_else(|| value.as_str().map(|text| Answer::Command(text.to_owned()))),
         Form::Way(_) => way(value),
+        // A file calls nobody, and sends nothing of its own accord.
+        Form::Due(_) => None,
     }
 }
 

@@ -23,9 +23,9 @@ pub enum Show<'a> {
         new_tag: &'a str,
         /// The issue.
         issue: &'a str,
-        /// When it began.
+        /// When the incident began.
         began: Timestamp,
-        /// Whom to call, and when, the earliest first; those that are behind are not among them.
+        /// Whom to call, and when, the earliest first; those that are answered are not among them.
         escalation: &'a [(Timestamp, String)],
         /// Which way it goes.
         way: Course,
@@ -42,6 +42,8 @@ pub enum Show<'a> {
         guide: Option<&'a str>,
         /// How long it ought to take.
         budget: Option<Duration>,
+        /// When it began.
+        began: Timestamp,
     },
     /// A step begins.
     Step {

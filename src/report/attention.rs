@@ -12,7 +12,7 @@ use crate::action::git::Git;
 use crate::event::{Cut, Event};
 use crate::gate::{GAP, Gap};
 use crate::operator::Answer;
-use crate::run::{Run, Status, UndoStatus};
+use crate::run::{Call, Run, Status, UndoStatus, rung};
 
 /// What an undo that failed is told under.
 pub(super) const LEFT: &str = "Left by the rollback";
@@ -123,7 +123,13 @@ fn unusual(source: &Source<'_>, event: &Event) -> Option<(&'static str, String)>
             ("Gate not passed", format!("{step} decided {decision}: {reason}"))
         }
         Event::NoticeFailed { channel, reason } => ("Message not delivered", format!("{channel}: {reason}")),
-        Event::EscalationDeclined { contact, reason } => ("Not escalated", format!("{contact}: {reason}")),
+        Event::EscalationDeclined { contact, turn, reason } => {
+            ("Not escalated", format!("{}: {reason}", rung(contact, *turn)))
+        }
+        Event::EscalationDue { contact, turn } if source.run().call(&rung(contact, *turn)) == Some(Call::Due) => (
+            "Not escalated",
+            format!("{}: it was due, and nobody has said that the call was made", rung(contact, *turn)),
+        ),
         Event::RollbackStarted { blind: true, .. } => {
             ("Rolled back blind", "the log did not tell what had been done".to_owned())
         }

@@ -16,6 +16,11 @@ impl Run {
     /// Takes in a record that was written. That it may follow was decided before it was written.
     pub fn apply(&mut self, record: &Record) {
         self.records += 1;
+        self.apply_run(record);
+        self.apply_incident(record);
+    }
+
+    fn apply_run(&mut self, record: &Record) {
         match &record.event {
             Event::RunStarted { vars, environment, .. } => {
                 self.phase = Phase::Forward;
@@ -48,7 +53,6 @@ impl Run {
                 self.sealed = self.sealed.max(samples.as_ref().map_or(0, |seal| seal.bytes));
                 self.steps.entry(step.clone()).or_default().decided = Some((record.at, decision == "pass"));
             }
-            Event::EscalationDue { contact } => _ = self.escalated.insert(contact.clone()),
             Event::RunPaused { .. } => self.paused(),
             Event::UndoStarted { step, identity, .. } => {
                 self.set_undo(step, UndoStatus::Started);
@@ -101,8 +105,13 @@ impl Run {
     }
 
     fn answered(&mut self, step: &str, purpose: Purpose, (question, answer): (&str, &Answer)) {
+        if matches!(purpose, Purpose::Escalation | Purpose::Update) {
+            // No step asked.
+            return;
+        }
         let state = self.steps.entry(step.to_owned()).or_default();
         match purpose {
+            Purpose::Escalation | Purpose::Update => {}
             Purpose::Step | Purpose::Difference => {
                 state.answers += 1;
                 state.given.push((question.to_owned(), answer.clone()));

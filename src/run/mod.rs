@@ -5,7 +5,7 @@
 //! [`Run::next`]. Pausing, a crash and a closed laptop leave the same thing behind. Whether a record may follow is decided in one
 //! place, [`Run::may`]. No clock is known here and nothing is read or written: conditions are the engine's to evaluate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -14,13 +14,15 @@ use crate::gate::Gap;
 use crate::operator::Answer;
 
 mod fold;
+mod incident;
 mod legality;
 mod outline;
 mod undo;
 
 pub use fold::{PRODUCTION, UNKNOWN_END};
+pub use incident::{Call, rung};
 pub use legality::Illegal;
-pub use outline::{Courses, Outline, Reach, Repeat, StageOutline, StepOutline, Trigger, Undo, plain};
+pub use outline::{Courses, Outline, Reach, Repeat, Shows, StageOutline, StepOutline, Trigger, Undo, plain};
 
 /// Where a step stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,10 +171,17 @@ pub struct Run {
     stages: BTreeMap<String, StageStatus>,
     steps: BTreeMap<String, StepState>,
     undone: BTreeMap<String, UndoState>,
-    escalated: BTreeSet<String>,
+    calls: BTreeMap<String, Call>,
+    put_off: BTreeMap<String, Timestamp>,
     vars: BTreeMap<String, Value>,
     environment: BTreeMap<String, String>,
     began: Option<Timestamp>,
+    incident_began: Option<Timestamp>,
+    stage_began: Option<Timestamp>,
+    mitigated: Option<Timestamp>,
+    informed: Option<Timestamp>,
+    /// Whether a message has gone out since production was well again.
+    announced: bool,
     blind: bool,
     records: u64,
     sealed: u64,
@@ -188,9 +197,29 @@ impl Run {
     /// A run of `outline` without a record.
     #[must_use]
     pub fn new(outline: Outline) -> Self {
-        let (stages, steps, undone, escalated, vars, environment) = Default::default();
-        let (phase, began, blind, records, sealed) = (Phase::Unborn, None, false, 0, 0);
-        Self { outline, phase, stages, steps, undone, escalated, vars, environment, began, blind, records, sealed }
+        let (stages, steps, undone, calls, put_off, vars, environment) = Default::default();
+        let (began, incident_began, stage_began, mitigated, informed) = Default::default();
+        let (phase, announced, blind, records, sealed) = (Phase::Unborn, false, false, 0, 0);
+        Self {
+            outline,
+            phase,
+            stages,
+            steps,
+            undone,
+            calls,
+            put_off,
+            vars,
+            environment,
+            began,
+            incident_began,
+            stage_began,
+            mitigated,
+            informed,
+            announced,
+            blind,
+            records,
+            sealed,
+        }
     }
 
     /// What decides the order of its steps.
@@ -235,16 +264,10 @@ impl Run {
         self.stages.iter().find(|(_, status)| **status == StageStatus::Open).map(|(id, _)| id.clone())
     }
 
-    /// Whether the incident's clock still runs: whether people are to be called when it says so.
+    /// Whether the stage `id` is over.
     #[must_use]
-    pub fn escalates(&self) -> bool {
-        matches!(self.phase, Phase::Forward | Phase::Back)
-    }
-
-    /// Whether it was said that the contact is to be called.
-    #[must_use]
-    pub fn has_escalated(&self, contact: &str) -> bool {
-        self.escalated.contains(contact)
+    pub fn is_closed(&self, id: &str) -> bool {
+        self.stages.get(id) == Some(&StageStatus::Closed)
     }
 
     /// The variables that the run began with and its steps gave.

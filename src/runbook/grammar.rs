@@ -10,6 +10,8 @@ pub(super) enum Shape {
     Gives,
     /// A template.
     Template,
+    /// A template of what is said while an incident lasts: it sees every variable, and [`super::model::DRAFTED`].
+    Draft,
     /// A text for a shell, in which `{{ }}` is refused.
     Script,
     /// A condition, and the names it may read beside the variables.
@@ -75,8 +77,8 @@ const fn record(name: &'static str, fields: &'static [Field]) -> Record {
 }
 
 use Shape::{
-    Any, Condition, Count, Dict, Either, Flag, Gives, GivesEach, Id, Length, List, Number, Script, Size, Template,
-    Text, Word,
+    Any, Condition, Count, Dict, Draft, Either, Flag, Gives, GivesEach, Id, Length, List, Number, Script, Size,
+    Template, Text, Word,
 };
 
 /// The kinds of action, with `group`.
@@ -109,11 +111,13 @@ pub(super) static RUNBOOK: Record = record(
         may("contacts", Dict(&Shape::Record(&CONTACT))),
         may("escalation", List(&Shape::Record(&ESCALATION))),
         may("channels", Dict(&Shape::Record(&CHANNEL))),
+        may("updates", Shape::Record(&UPDATES)),
         must("stages", List(&Shape::Record(&STAGE))),
     ],
 );
 static CONTACT: Record = record("contact", &[must("name", Template), may("phone", Template), may("email", Template)]);
-static ESCALATION: Record = record("escalation", &[must("after", Length), must("contact", Text)]);
+static ESCALATION: Record = record("escalation", &[must("after", Length), must("contact", Text), may("say", Draft)]);
+static UPDATES: Record = record("updates", &[must("every", Length), may("channels", List(&Text)), may("text", Draft)]);
 static CHANNEL: Record = record(
     "channel",
     &[must("type", Word(&["slack", "webhook", "command"])), may("url_env", Text), may("run", COMMAND)],

@@ -4,6 +4,8 @@ use super::check::{Finding, Seen, twice};
 use super::grammar::ACTIONS;
 use super::problem::nearest;
 use super::tree::{Node, Tree};
+use crate::template::Length;
+use crate::vars::Values;
 
 /// Adds what is wrong between the parts of `root` to `findings`.
 pub(super) fn check(root: &Node, seen: Seen, findings: &mut Vec<Finding>) {
@@ -40,6 +42,18 @@ impl<'a> Rules<'a> {
         }
         for rung in root.get("escalation").map(Node::items).unwrap_or_default() {
             self.known(rung.get("contact"), "contacts");
+        }
+        if let Some(updates) = root.get("updates") {
+            for channel in updates.get("channels").map(Node::items).unwrap_or_default() {
+                self.known(Some(channel), "channels");
+            }
+            let never = |every: &&Node| {
+                let length = every.text().and_then(|text| Length::new(text).resolve(&Values::default()).ok());
+                length.is_some_and(|length| length.is_zero())
+            };
+            if let Some(every) = updates.get("every").filter(never) {
+                self.find(every, "updates that are always due help nobody", Some("every: 20m"));
+            }
         }
         let stages = root.get("stages").map(Node::items).unwrap_or_default();
         self.unique(stages, "id");

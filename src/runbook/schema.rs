@@ -68,7 +68,9 @@ fn record(record: &Record, files: Files, definitions: &mut Map<String, Value>) -
 
 fn shape(of: &Shape, files: Files, definitions: &mut Map<String, Value>) -> Value {
     match of {
-        Shape::Text | Shape::Template | Shape::Condition(_) | Shape::Measured => json!({ "type": "string" }),
+        Shape::Text | Shape::Template | Shape::Draft | Shape::Condition(_) | Shape::Measured => {
+            json!({ "type": "string" })
+        }
         Shape::Id => json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$" }),
         Shape::Gives => json!({ "type": "string", "pattern": "^[a-z_][a-z0-9_]*$" }),
         Shape::Script => json!({ "type": "string", "pattern": "\\S", "not": { "pattern": "\\{\\{|\\{%" } }),

@@ -142,6 +142,11 @@ impl Canvas {
         self.state.borrow().whose != Whose::Free
     }
 
+    /// Whether another program has the screen.
+    pub(super) fn is_lent(&self) -> bool {
+        self.state.borrow().whose == Whose::Program
+    }
+
     /// Another program has the screen, as long as what this gives is kept.
     pub(super) fn lend(&self) -> Lent<'_> {
         self.clear();

@@ -139,9 +139,9 @@ impl Lines {
                 self.header = Header::Stale;
                 Vec::new()
             }
-            Show::Stage { number, of, title, budget, .. } => {
+            Show::Stage { number, of, title, budget, began, .. } => {
                 let label = fill(self.text.stage, &[&number.to_string(), &of.to_string(), title]);
-                self.stage = Some(Stage { label, began: now, budget: *budget });
+                self.stage = Some(Stage { label, began: *began, budget: *budget });
                 self.header = Header::Stale;
                 let due = self.due(now, columns);
                 self.header = Header::Fresh;

@@ -117,6 +117,8 @@ impl Session<'_> {
         let text = self.text();
         match way {
             Way::Skip => self.text_line(question, "reason", text.reason, "").await.map(Some),
+            Way::Decline => self.text_line(question, "reason", text.why_not_called, "").await.map(Some),
+            Way::Called | Way::Acknowledged => self.optional_note(question, text.call_note).await,
             Way::Done => self.done_note(question).await,
             Way::Rollback => {
                 let mut plan = text.plan_empty.to_owned();

@@ -157,6 +157,7 @@ impl<'a> Session<'a> {
                 }
                 () = change(&mut resized) => continue,
             };
+            self.terminal.typed.set(Some(SystemClock.now()));
             match key {
                 Key::Ctrl('c') => return Err(Leave::Interrupted(Signal::Int)),
                 _ if armed == Armed::Not => {}

@@ -86,6 +86,19 @@ pub(super) struct Text {
     pub(super) stop: &'static str,
     pub(super) detach: &'static str,
     pub(super) wait_way: &'static str,
+    pub(super) called: &'static str,
+    pub(super) acknowledged: &'static str,
+    pub(super) decline: &'static str,
+    pub(super) later: &'static str,
+    pub(super) send: &'static str,
+    pub(super) edit: &'static str,
+    pub(super) why_not_called: &'static str,
+    pub(super) call_note: &'static str,
+    pub(super) call_now: &'static str,
+    pub(super) update_now: &'static str,
+    pub(super) on_time: &'static str,
+    pub(super) late: &'static str,
+    pub(super) no_channel: &'static str,
 }
 
 static ENGLISH: Text = Text {
@@ -169,6 +182,19 @@ static ENGLISH: Text = Text {
     stop: "stop: stop the command",
     detach: "detach: leave the command running and go",
     wait_way: "wait: go on waiting for the command",
+    called: "called: I called, and nobody has taken it on yet",
+    acknowledged: "acknowledged: they were reached and have taken it on",
+    decline: "declined: do not call, with a reason",
+    later: "later: ask again in 5 minutes",
+    send: "send: send it as it stands",
+    edit: "edit: change it first",
+    why_not_called: "Why is nobody called?",
+    call_note: "What was said (Enter for nothing to add):",
+    call_now: "CALL {}\n{} after the incident began, {}. Say:\n",
+    update_now: "SEND AN UPDATE to those concerned, every {}, {}.\nTo: {}. The draft:\n",
+    on_time: "due now",
+    late: "due {} ago",
+    no_channel: "no channel is set up here: copy it, send it by hand, then choose done",
 };
 
 static CHINESE: Text = Text {
@@ -252,6 +278,19 @@ static CHINESE: Text = Text {
     stop: "停止：停止正在运行的命令",
     detach: "分离：让命令继续运行并离开",
     wait_way: "等待：继续等待该命令",
+    called: "已致电：尚未有人接手",
+    acknowledged: "已确认：已联系上，对方已接手",
+    decline: "不致电：需说明原因",
+    later: "稍后：5 分钟后再问",
+    send: "发送：按原文发送",
+    edit: "修改：先修改内容",
+    why_not_called: "不致电的原因：",
+    call_note: "沟通内容（直接按 Enter 表示无补充）：",
+    call_now: "请致电 {}\n事件开始后 {}，{}。说明：\n",
+    update_now: "请向利益相关者发送更新，每 {} 一次，{}。\n发送至：{}。草稿：\n",
+    on_time: "现已到时",
+    late: "已过 {}",
+    no_channel: "此处未配置渠道：请复制后手工发送，再选择“完成”",
 };
 
 impl Text {
@@ -276,6 +315,12 @@ impl Text {
             Way::Stop => self.stop,
             Way::Detach => self.detach,
             Way::Wait => self.wait_way,
+            Way::Called => self.called,
+            Way::Acknowledged => self.acknowledged,
+            Way::Decline => self.decline,
+            Way::Later => self.later,
+            Way::Send => self.send,
+            Way::Edit => self.edit,
         }
     }
 }

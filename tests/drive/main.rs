@@ -6,6 +6,7 @@ mod again;
 mod away;
 mod back;
 mod broken;
+mod clock;
 mod commit;
 mod detach;
 mod fixture;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod asking;
+mod clock;
 mod cut;
 mod disk;
 mod exits;

@@ -143,6 +143,7 @@ pub(crate) fn show_all(screen: &dyn Screen) {
         title: "Staging",
         guide: Some("# Take *care*"),
         budget: Some(minute * 20),
+        began: now,
     });
     screen.show(Show::Step { key: "staging/deploy", title: "Deploy", guide: Some("- one\n- `two`") });
     let values = [("HOTFIX_NEW_TAG".to_owned(), "v1.2.4".to_owned())];
