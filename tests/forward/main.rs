@@ -15,5 +15,6 @@ mod preflight;
 mod production;
 mod repository;
 mod secrets;
+mod uv;
 mod versions;
 mod watching;
