@@ -19,6 +19,7 @@ pub mod monitor;
 pub mod note;
 pub mod notify;
 mod output;
+pub mod pick;
 mod probe;
 mod run;
 pub mod shell;

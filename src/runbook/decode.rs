@@ -120,6 +120,10 @@ fn git(value: Value) -> Value {
         map.insert("branch".to_owned(), branch);
         return json!({ "merge": map });
     }
+    if let Some(branch) = map.shift_remove("cherry_pick") {
+        map.insert("branch".to_owned(), branch);
+        return json!({ "cherry_pick": map });
+    }
     Value::Object(map)
 }
 

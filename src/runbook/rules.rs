@@ -145,6 +145,7 @@ impl<'a> Rules<'a> {
             ("edit", &["commit"]),
             ("into", &["merge"]),
             ("also", &["merge"]),
+            ("taken", &["cherry_pick"]),
         ];
         for (name, with) in partners {
             if let Some(extra) = node.get(name).filter(|_| !with.iter().any(|with| node.get(with).is_some())) {

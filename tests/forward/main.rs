@@ -11,6 +11,7 @@ mod fixture;
 mod kinds;
 mod merging;
 mod output;
+mod picking;
 mod preflight;
 mod production;
 mod repository;

@@ -9,6 +9,7 @@ mod hooks;
 mod killed;
 mod kinds;
 mod operations;
+mod picking;
 mod rejected;
 mod rerere;
 mod sandbox;
