@@ -63,6 +63,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("release/bump", &["{{ version }}"]),
     ("release/commit", &["hotfix: {{ fix_title }}", "{{ fix_items }}", "Fixes: #{{ issue }}"]),
     ("release/tag", &["{{ new_tag }}", "Hotfix {{ new_tag }}: {{ fix_title }}"]),
+    ("release/tag/git/tested", &["test"]),
     ("release/push/git/push/0", &["{{ branch }}"]),
     ("release/push/git/push/1", &["{{ new_tag }}"]),
     ("staging/deploy-staging/run", &[r#"./deploy-staging.sh "$HOTFIX_NEW_TAG""#]),

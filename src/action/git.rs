@@ -9,6 +9,7 @@ use super::commit::{Commit, commit};
 use super::context::render;
 use super::merge::merge;
 use super::pick::{Pick, pick};
+use super::tested::look;
 use super::{Asked, Context, Disturbance, Done, Failure, Kind, Repetition, Stop};
 use crate::clock::{LocalFuture, Timestamp, brief};
 use crate::git::{self, Outcome, Repository};
@@ -46,6 +47,9 @@ pub enum Git {
         name: Template,
         /// Its message.
         message: Option<Template>,
+        /// The stage that has tested what it names.
+        #[serde(default)]
+        tested: Option<String>,
     },
     /// Pushes these refs, all or none.
     Push(Vec<Template>),
@@ -77,9 +81,13 @@ impl Kind for Git {
                 let message = of(&commit.message)?;
                 message.lines().fold("git commit\n".to_owned(), |text, line| text + "    " + line + "\n")
             }
-            Self::Tag { name, message: None } => format!("git tag --annotate {}", of(name)?),
-            Self::Tag { name, message: Some(message) } => {
-                format!("git tag --annotate {} --message '{}'", of(name)?, of(message)?.trim())
+            Self::Tag { name, message, tested } => {
+                let message = message.as_ref().map(of).transpose()?;
+                let message = message.map(|text| format!(" --message '{}'", text.trim())).unwrap_or_default();
+                let once = tested
+                    .as_ref()
+                    .map(|stage| format!("\nonce it is what the stage {stage} tested, but for the version"));
+                format!("git tag --annotate {}{message}{}", of(name)?, once.unwrap_or_default())
             }
             Self::Push(refs) => {
                 let refs = refs.iter().map(of).collect::<Result<Vec<_>, _>>()?.join(" ");
@@ -126,6 +134,10 @@ impl Kind for Git {
         })
     }
 
+    fn tested(&self) -> Option<&str> {
+        if let Self::Tag { tested, .. } = self { tested.as_deref() } else { None }
+    }
+
     fn gives(&self) -> Option<&str> {
         if let Self::CherryPick(pick) = self { pick.taken.as_deref() } else { None }
     }
@@ -144,11 +156,17 @@ impl Git {
             }
             Self::Bump(version) => bump(ctx, &of(version)?),
             Self::Commit(fix) => commit(ctx, &repository, (of(&fix.message)?, fix)).await,
-            Self::Tag { name, message } => {
+            Self::Tag { name, message, tested } => {
                 let name = of(name)?;
+                let facts = match tested {
+                    Some(stage) => look(ctx, &repository, (stage, &name)).await?,
+                    None => Map::new(),
+                };
                 let message = message.as_ref().map_or_else(|| Ok(name.clone()), of)?;
                 let message = format!("{}\n\nHotfix-Audit: {}\n", message.trim_end(), ctx.desk.anchor());
-                apart(ctx, &repository, move |it| it.tag(&name, "HEAD", &message)).await
+                let mut done = apart(ctx, &repository, move |it| it.tag(&name, "HEAD", &message)).await?;
+                done.result.extend(facts);
+                Ok(done)
             }
             Self::Push(refs) => {
                 let names = refs.iter().map(of).collect::<Result<Vec<_>, _>>()?;

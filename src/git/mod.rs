@@ -8,7 +8,7 @@
 //! | status | `git` | git2 takes sparse checkouts, filters and split indexes for changes |
 //! | identity, URL of a remote | `git` | `user.useConfigOnly`, `insteadOf`, `GIT_CONFIG_GLOBAL` |
 //! | fetch, push, `ls-remote` | `git` | credential helpers, ssh configuration, proxies, the pre-push hook |
-//! | switch, commit, tag, worktree | `git` | hooks, signing, filters, line ends |
+//! | switch, commit, tag, worktree, the tree that is tested | `git` | hooks, signing, filters, line ends |
 //! | cherry-pick | `git` | hooks, signing, merge drivers; the author stays, with their date |
 //! | merge | `git merge-tree` | git2 merges differently: renamed directories, criss-cross histories, merge drivers |
 //!
@@ -66,6 +66,7 @@ mod push;
 mod read;
 mod request;
 mod scratch;
+mod snapshot;
 mod stat;
 mod unfinished;
 mod write;

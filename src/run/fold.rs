@@ -1,6 +1,6 @@
 //! How a record changes the run.
 
-use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoState, UndoStatus, plain};
+use super::{Failure, Files, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoState, UndoStatus, plain};
 use crate::event::{Event, Record};
 use crate::operator::{Answer, Purpose, Way};
 
@@ -56,13 +56,15 @@ impl Run {
 
     fn apply_step(&mut self, record: &Record) {
         match &record.event {
-            Event::StepStarted { step, attempt, .. } => {
+            Event::StepStarted { step, attempt, evidence, .. } => {
+                let fact = |name: &str| evidence.get(name)?.as_str().map(str::to_owned);
                 let state = self.settle(step);
                 state.status = Status::Started;
                 state.attempts = *attempt;
                 state.tries += 1;
                 state.began.get_or_insert(record.seq);
                 state.began_at = Some(record.at);
+                state.files = fact("tree").map(|tree| Files { head: fact("head"), tree });
                 self.keep_vars(step);
             }
             Event::StepDone { step, set, .. } => {

@@ -55,6 +55,8 @@ pub struct StepState {
     pub began: Option<u64>,
     /// When it began, the last time.
     pub began_at: Option<Timestamp>,
+    /// What was in the work tree when it began, the last time, where that is on record.
+    pub files: Option<Files>,
     /// Why it failed, the last time.
     pub failure: Option<Failure>,
     /// How many answers it has used up; an answer that came to nothing, because the run was cut off behind it, is not counted.
@@ -65,6 +67,15 @@ pub struct StepState {
     /// The variables as they were when it last began, with what it gave: its undo sees these. Kept only where there is an undo.
     pub vars: BTreeMap<String, Value>,
     pending: usize,
+}
+
+/// What was in the work tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The commit that was checked out, where there was one.
+    pub head: Option<String>,
+    /// The tree of all files, those that git did not know included.
+    pub tree: String,
 }
 
 /// Why a step failed.

@@ -110,7 +110,9 @@ fn git(value: Value) -> Value {
         return json!({ "branch": { "name": name, "from": map.shift_remove("from") } });
     }
     if let Some(name) = map.shift_remove("tag") {
-        return json!({ "tag": { "name": name, "message": map.shift_remove("message") } });
+        return json!({ "tag": {
+            "name": name, "message": map.shift_remove("message"), "tested": map.shift_remove("tested"),
+        } });
     }
     if let Some(message) = map.shift_remove("commit") {
         map.insert("message".to_owned(), message);

@@ -231,6 +231,7 @@ static GIT_LONG: Record = Record {
         may("warn_above", Shape::Record(&LIMITS)),
         may("tag", Template),
         may("message", Template),
+        may("tested", Text),
         may("push", List(&Template)),
         may("merge", Template),
         may("into", Template),

@@ -16,6 +16,7 @@ mod preflight;
 mod production;
 mod repository;
 mod secrets;
+mod tested;
 mod uv;
 mod versions;
 mod watching;

@@ -14,4 +14,5 @@ mod rejected;
 mod rerere;
 mod sandbox;
 mod signing;
+mod snapshot;
 mod submodules;
