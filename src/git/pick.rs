@@ -93,7 +93,8 @@ impl Repository {
         }
         let said = self.program.git(&["rev-parse", "--verify", "--quiet", &format!("{text}^{{commit}}")])?;
         let id = said.stdout.trim_end();
-        if said.code != 0 {
+        // A branch may be called like the beginning of an id.
+        if said.code != 0 || !id.starts_with(&text.to_ascii_lowercase()) {
             return Err(not("there is no such commit here, or more than one; `git log main` shows them"));
         }
         let said = self.program.text(&[&["log", "-1", FIELDS][..], &LOG, &[id, "--"]].concat())?;

@@ -109,6 +109,11 @@ fn a_conflict_is_solved_in_the_work_tree_by_whoever_and_gone_on_with() {
     let said = ["conflict  app.txt", "git add -- app.txt", "conflicts with what is here", "solve | go on | give up"];
     project.start(&format!("s/take: \"{fix}\"\n")).exits(7).says(&said);
     assert_eq!(project.git("work", "rev-parse CHERRY_PICK_HEAD"), fix);
+    let (other, _) = conflicting();
+    let theirs = id(&other, "fix");
+    other.start(&format!("s/take: \"{theirs}\"\n")).exits(7);
+    let said = format!("left: {} is being taken here; `git cherry-pick --abort` would end that", &theirs[..10]);
+    other.hotfix(&["abort", "--reason", "no more"]).exits(0).says(&[&said[..40]]);
     project.resume(&format!("s/take: [\"{fix}\", go on]\n")).exits(7).says(&["conflict  app.txt"]);
     project.git("work", "add app.txt");
     project.resume(&format!("s/take: [\"{fix}\", go on]\n")).exits(7).says(&["conflict markers are left in app.txt:1"]);

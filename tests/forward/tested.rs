@@ -95,6 +95,7 @@ fn another_file_that_differs_is_refused_by_name_until_the_very_commit_is_said_to
     let said = format!("{COMMITTED}r/tag: \"{}\"\n", short(&project));
     project.resume(&said).exits(0);
     assert_eq!(recorded(&project)["untested"], json!(["app.txt"]));
+    project.hotfix(&["report"]).exits(0).says(&["Changed after its tests", "app.txt"]);
     assert_eq!(project.git("work", "rev-parse v1.2.4^{commit}"), project.git("work", "rev-parse hotfix/42"));
 }
 

@@ -131,6 +131,8 @@ fn what_cannot_be_taken_is_refused_with_the_reason() {
         assert!(refused(text).contains("0-9 and a-f"), "{text}");
     }
     assert!(refused("ffffffff").contains("no such commit"));
+    sandbox.git("work", "branch beefbeef");
+    assert!(refused("beefbeef").contains("no such commit"));
     let first = sandbox.git("work", "rev-parse v1.2.3^{commit}");
     assert!(refused(&first).contains("the first commit"));
     sandbox.git("work", "merge -q --no-ff -m merge main");
