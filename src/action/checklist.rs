@@ -51,6 +51,10 @@ impl Kind for Checklist {
         })
     }
 
+    fn tests(&self) -> bool {
+        true
+    }
+
     fn repetition(&self) -> Repetition {
         Repetition::Question
     }

@@ -138,8 +138,24 @@ pub trait Desk {
     /// Whether a person answers.
     fn presence(&self) -> Presence;
 
+    /// The tests of the stage `stage` that are done, with the files they were of.
+    fn tested(&self, stage: &str) -> Vec<Test>;
+
     /// Where the journal stands, for a message that outlives it: `RUN SEQ SHA256`.
     fn anchor(&self) -> String;
+}
+
+/// A test that is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// The step: `stage/step`.
+    pub step: String,
+    /// What it did, in a line.
+    pub what: String,
+    /// The commit that was checked out, where there was one.
+    pub head: Option<String>,
+    /// The tree of all files in the work tree when it began.
+    pub tree: String,
 }
 
 /// A question of an action.

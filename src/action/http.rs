@@ -108,6 +108,10 @@ impl Kind for Http {
         self.request(values).map(|request| format!("{request:?}"))
     }
 
+    fn tests(&self) -> bool {
+        true
+    }
+
     fn repetition(&self) -> Repetition {
         if self.method.text().eq_ignore_ascii_case("GET") { Repetition::Unasked } else { Repetition::Asked }
     }

@@ -19,14 +19,16 @@ pub mod monitor;
 pub mod note;
 pub mod notify;
 mod output;
+pub mod pick;
 mod probe;
 mod run;
 pub mod shell;
+mod tested;
 
 use serde::{Deserialize, Serialize};
 
 pub use context::{
-    Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, LOST, Place, Settings, Stop, World,
+    Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, LOST, Place, Settings, Stop, Test, World,
 };
 pub use run::{make_values, was_announced};
 
@@ -77,6 +79,16 @@ pub trait Kind {
     fn named(&self, given: &[(String, String)]) -> Vec<(String, String)> {
         let _ = given;
         Vec::new()
+    }
+
+    /// Whether it says something of the files in the work tree, as a test does.
+    fn tests(&self) -> bool {
+        false
+    }
+
+    /// The stage whose tests have to have been of what it releases.
+    fn tested(&self) -> Option<&str> {
+        None
     }
 
     /// What it asks the operator, so that answers can be prepared; `None` where it asks nothing.

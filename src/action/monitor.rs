@@ -190,6 +190,10 @@ impl Kind for Monitor {
         })
     }
 
+    fn tests(&self) -> bool {
+        true
+    }
+
     fn repetition(&self) -> Repetition {
         Repetition::Unasked
     }

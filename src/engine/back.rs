@@ -208,6 +208,10 @@ impl Engine {
                 "left: the branch {name} on {remote}, a merge that waits; `git push {remote} --delete {name}` would delete it"
             ));
         }
+        if let Ok(Some(commit)) = repository.picking() {
+            let short: String = commit.chars().take(10).collect();
+            lines.push(format!("left: {short} is being taken here; `git cherry-pick --abort` would end that"));
+        }
         for at in repository.unsolved(&branch).unwrap_or_default() {
             let at = at.display();
             lines.push(format!(

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Engine;
 use super::trouble::Trouble;
-use crate::action::{Asked, Desk, Disturbance, Finding, Stop};
+use crate::action::{Asked, Desk, Disturbance, Finding, Stop, Test};
 use crate::clock::LocalFuture;
 use crate::event::{Cut, Event};
 use crate::operator::{Answer, Attention, Course, Form, Presence, Purpose, Question, Show, Signal, Unanswered, Way};
@@ -279,6 +279,10 @@ impl Desk for StepDesk<'_> {
 
     fn presence(&self) -> Presence {
         self.engine.operator.presence()
+    }
+
+    fn tested(&self, stage: &str) -> Vec<Test> {
+        self.engine.tests_of(stage)
     }
 
     fn anchor(&self) -> String {

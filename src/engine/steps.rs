@@ -76,7 +76,8 @@ impl Engine {
         }
         let mut given = values.for_script();
         given.extend(settings.env.iter().cloned());
-        let evidence = self.evidence(kind, &place, kind.named(&given));
+        let mut evidence = self.evidence(kind, &place, kind.named(&given));
+        self.add_tree(key, kind, &mut evidence);
         if kind.repetition() == Repetition::Supervised
             && let Err(error) = make_values(&place.files)
             && self.phase() == Phase::Forward

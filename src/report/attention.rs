@@ -86,7 +86,9 @@ fn still_there(source: &Source<'_>, run: &Run) -> Vec<String> {
         lasting && run.step(step).status == Status::Done && run.undo(step).status != Some(UndoStatus::Done)
     };
     let found = source.records[..way_back.unwrap_or(0)].iter().filter_map(|record| match &record.event {
-        Event::StepStarted { step, what, .. } if made(step) => Some((step, format!("{step}: {what}"))),
+        Event::StepStarted { step, what, .. } if made(step) => {
+            Some((step, format!("{step}: {}", what.lines().next().unwrap_or_default())))
+        }
         _ => None,
     });
     found.collect::<BTreeMap<_, _>>().into_values().collect()
@@ -112,6 +114,11 @@ fn unusual(source: &Source<'_>, event: &Event) -> Option<(&'static str, String)>
         }
         Event::StepDoneByHand { step, note } => {
             ("Done by hand", note.as_ref().map_or_else(|| step.clone(), |note| format!("{step}: {note}")))
+        }
+        Event::StepDone { step, result, .. } if result.contains_key("untested") => {
+            let files = result["untested"].as_array().into_iter().flatten().map(crate::vars::text_of);
+            let files = files.collect::<Vec<_>>().join(", ");
+            ("Changed after its tests", format!("{step}: {files}; somebody said that the very commit was tested again"))
         }
         Event::StepInterrupted { step, known: None, .. } => ("Interrupted", format!("{step}: {}", Cut::words(None))),
         Event::UndoFailed { step, message } => ("Undo failed", format!("{step}: {message}")),

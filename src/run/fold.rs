@@ -2,7 +2,7 @@
 
 use serde::Deserialize as _;
 
-use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoState, UndoStatus, plain};
+use super::{Failure, Files, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoState, UndoStatus, plain};
 use crate::event::{Event, Record};
 use crate::gate::{GAP, Gap};
 use crate::operator::{Answer, Purpose, Way};
@@ -70,7 +70,8 @@ impl Run {
 
     fn apply_step(&mut self, record: &Record) {
         match &record.event {
-            Event::StepStarted { step, attempt, .. } => {
+            Event::StepStarted { step, attempt, evidence, .. } => {
+                let fact = |name: &str| evidence.get(name)?.as_str().map(str::to_owned);
                 let state = self.settle(step);
                 state.status = Status::Started;
                 state.attempts = *attempt;
@@ -79,6 +80,7 @@ impl Run {
                 state.began_at = Some(record.at);
                 state.gaps.clear();
                 state.decided = None;
+                state.files = fact("tree").map(|tree| Files { head: fact("head"), tree });
                 self.keep_vars(step);
             }
             Event::StepDone { step, set, .. } => {

@@ -58,6 +58,8 @@ pub struct StepState {
     pub began: Option<u64>,
     /// When it began, the last time.
     pub began_at: Option<Timestamp>,
+    /// What was in the work tree when it began, the last time, where that is on record.
+    pub files: Option<Files>,
     /// Why it failed, the last time.
     pub failure: Option<Failure>,
     /// How many answers it has used up; an answer that came to nothing, because the run was cut off behind it, is not counted.
@@ -72,6 +74,15 @@ pub struct StepState {
     /// When its gate was last decided since then, and whether it passed.
     pub decided: Option<(Timestamp, bool)>,
     pending: usize,
+}
+
+/// What was in the work tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The commit that was checked out, where there was one.
+    pub head: Option<String>,
+    /// The tree of all files, those that git did not know included.
+    pub tree: String,
 }
 
 /// Why a step failed.

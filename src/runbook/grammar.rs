@@ -225,7 +225,7 @@ static LIMITS: Record = record("limits", &[may("files", Count), may("lines", Cou
 const GIT: Shape = Either(&[Word(&["fetch"]), Shape::Record(&GIT_LONG)]);
 static GIT_LONG: Record = Record {
     name: "git",
-    one_of: &["branch", "bump", "commit", "tag", "push", "merge", "delete_branch"],
+    one_of: &["branch", "bump", "commit", "tag", "push", "merge", "cherry_pick", "delete_branch"],
     fields: &[
         may("branch", Template),
         may("from", Template),
@@ -235,10 +235,13 @@ static GIT_LONG: Record = Record {
         may("warn_above", Shape::Record(&LIMITS)),
         may("tag", Template),
         may("message", Template),
+        may("tested", Text),
         may("push", List(&Template)),
         may("merge", Template),
         may("into", Template),
         may("also", List(&Template)),
+        may("cherry_pick", Template),
+        may("taken", Gives),
         may("delete_branch", Template),
     ],
 };

@@ -155,15 +155,26 @@ impl<'a> Rules<'a> {
         let partners: &[(&str, &[&str])] = &[
             ("from", &["branch"]),
             ("message", &["tag"]),
+            ("tested", &["tag"]),
             ("warn_above", &["commit"]),
             ("edit", &["commit"]),
             ("into", &["merge"]),
             ("also", &["merge"]),
+            ("taken", &["cherry_pick"]),
         ];
         for (name, with) in partners {
             if let Some(extra) = node.get(name).filter(|_| !with.iter().any(|with| node.get(with).is_some())) {
                 self.find(extra, format!("`{name}` goes with `{}` alone", with.join("` or `")), None);
             }
+        }
+        let stages = self.root.get("stages").map(Node::items).unwrap_or_default();
+        let ids: Vec<&str> = stages.iter().filter_map(|stage| stage.get("id")?.text()).collect();
+        if let Some((tested, stage)) = node.get("tested").and_then(|tested| Some((tested, tested.text()?)))
+            && self.seen == Seen::All
+            && !ids.contains(&stage)
+        {
+            let help = nearest(stage, ids.iter().copied());
+            self.findings.push((tested.place, format!("`{stage}` is not among the stages"), help));
         }
         for (name, needs) in [("branch", "from"), ("merge", "into")] {
             if let Some(operation) = node.get(name).filter(|_| node.get(needs).is_none()) {

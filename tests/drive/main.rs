@@ -15,6 +15,7 @@ mod holes;
 mod kept;
 mod killed;
 mod lent;
+mod picking;
 mod taken;
 mod terminal;
 mod whole;
