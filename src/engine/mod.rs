@@ -137,7 +137,6 @@ impl Engine {
         {
             return self.ending(stop);
         }
-        self.watch_again();
         loop {
             match self.advance().await {
                 Ok(None) => {}
@@ -151,7 +150,7 @@ impl Engine {
     async fn advance(self: &Rc<Self>) -> Result<Option<Ending>, Stop> {
         self.escalate()?;
         self.start_watches();
-        let breach = self.breaches.borrow_mut().pop_front();
+        let breach = self.next_breach();
         if let Some((key, stop)) = breach
             && let Err(stop) = self.breached(&key, stop).await
         {
@@ -193,7 +192,7 @@ impl Engine {
         let ending = match stop {
             Stop::Broken(error) => return Err(error),
             Stop::Failed(failure) => Ending::Failed(failure.message),
-            Stop::Breached(reason) => Ending::Failed(reason),
+            Stop::Breached(reason) | Stop::Retreat(reason) => Ending::Failed(reason),
             Stop::Missing(question) => Ending::Unanswered(question),
             Stop::Signal(signal) => Ending::Signal(signal),
             Stop::Yielded(by) => Ending::Yielded(by),

@@ -3,6 +3,7 @@
 //! The trait [`Operator`] stands between the engine and whoever answers: a person at a terminal, or a file of answers.
 //! Nothing here has a default: an answer is given or it is missing.
 
+mod gauge;
 pub mod scripted;
 mod show;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::LocalFuture;
 use crate::process::{Left, Loan};
 
+pub use gauge::Gauge;
 pub use show::{Course, Outcome, Screen, Show};
 
 /// One question.
@@ -30,6 +32,8 @@ pub struct Question {
     pub rollback: Vec<String>,
     /// The file with the step's output so far, for "view output".
     pub output: Option<std::path::PathBuf>,
+    /// What was measured, line by line, for a question that is asked because of it.
+    pub measured: Vec<String>,
 }
 
 /// What a question is about.
@@ -223,6 +227,12 @@ pub trait Operator {
     /// Ends when a person wants something while a command runs: Ctrl-C or the menu key. Never ends where nobody can.
     fn attention(&self) -> LocalFuture<'_, Attention>;
 
+    /// Whether another program has the terminal, as an editor or a shell that was opened from a question: what can wait does not
+    /// break in on it.
+    fn is_away(&self) -> bool {
+        false
+    }
+
     /// Whether a person sits there, who can be asked again.
     fn presence(&self) -> Presence;
 }
@@ -243,6 +253,8 @@ pub enum Attention {
     Interrupt,
     /// The menu.
     Menu,
+    /// A note for the log.
+    Note,
 }
 
 impl Form {

@@ -9,6 +9,7 @@
 mod ask;
 mod canvas;
 mod editor;
+mod gauges;
 mod hand_over;
 mod key;
 mod lent;
@@ -40,7 +41,7 @@ use self::prompt::{Drafts, Leave, Look, Session};
 use self::sanitize::clean;
 use self::text::Text;
 use self::tty::{Gone, Keys, Tty};
-use crate::clock::{Clock, LocalFuture, SystemClock};
+use crate::clock::{Clock, LocalFuture, SystemClock, Timestamp};
 use crate::operator::{Answer, Attention, Operator, Presence, Question, Screen, Show, Signal, Unanswered};
 use crate::process::{Left, Loan};
 
@@ -48,6 +49,9 @@ pub use self::plain::Plain;
 
 /// How often the line of a command that runs is drawn.
 const TICK: Duration = Duration::from_millis(100);
+
+/// Of how many questions that were broken in on what had been typed is kept.
+const LEFT: usize = 8;
 
 /// How things are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +91,8 @@ pub struct Terminal {
     /// The question that was left unanswered, with what had been typed.
     open: RefCell<Option<Question>>,
     drafts: RefCell<Drafts>,
+    /// Those that another broke in on, with theirs.
+    left: RefCell<Vec<(Question, Drafts)>>,
 }
 
 impl Terminal {
@@ -105,6 +111,7 @@ impl Terminal {
             lines: RefCell::new(Lines::new(settings)),
             open: RefCell::default(),
             drafts: RefCell::default(),
+            left: RefCell::default(),
         })
     }
 
@@ -115,10 +122,7 @@ impl Terminal {
     async fn asked(&self, question: &Question) -> Result<Answer, Unanswered> {
         let due = self.lines.borrow_mut().due(SystemClock.now(), Canvas::size().1);
         self.canvas.print(&due);
-        if !self.open.borrow().as_ref().is_some_and(|open| same(open, question)) {
-            self.forget();
-            self.open.replace(Some(question.clone()));
-        }
+        self.take_up(question);
         let shown = Question { prompt: clean(&question.prompt), step: clean(&question.step), ..question.clone() };
         let mut session = Session::open(self).map_err(|Gone| Unanswered::Interrupted(Signal::Hup))?;
         loop {
@@ -144,9 +148,28 @@ impl Terminal {
                     }
                     return Err(unanswered);
                 }
+                Err(Leave::Note(note)) => return Err(Unanswered::Note(note)),
                 Err(Leave::Interrupted(signal)) => return Err(Unanswered::Interrupted(signal)),
             }
         }
+    }
+
+    /// Makes `question` the open one, with what had been typed at it. What another was left with is kept until that is asked
+    /// again.
+    fn take_up(&self, question: &Question) {
+        let before = self.open.replace(Some(question.clone()));
+        if before.as_ref().is_some_and(|open| same(open, question)) {
+            return;
+        }
+        let mut left = self.left.borrow_mut();
+        let typed = self.drafts.take();
+        if let Some(before) = before.filter(|_| !typed.is_empty()) {
+            left.push((before, typed));
+        }
+        let at = left.iter().position(|(of, _)| same(of, question));
+        self.drafts.replace(at.map(|at| left.remove(at).1).unwrap_or_default());
+        let over = left.len().saturating_sub(LEFT);
+        left.drain(..over);
     }
 
     fn forget(&self) {
@@ -186,12 +209,21 @@ impl Terminal {
         }
     }
 
+    /// Draws what is under way: what is watched, or the line of a command.
+    fn draw(&self, now: Timestamp) {
+        let lines = self.lines.borrow();
+        match self.canvas.spent(now).filter(|_| lines.watches()) {
+            Some(spent) => self.canvas.panel(lines.panel(spent, Canvas::size())),
+            None => self.canvas.tick(now, lines.budget(now)),
+        }
+    }
+
     async fn wanted(&self) -> Attention {
         let mut keys = self.tty.raw().and_then(|raw| Ok((raw, Keys::of(&self.tty)?))).ok();
         let _bar = Bar(&self.canvas);
         loop {
             let now = SystemClock.now();
-            self.canvas.tick(now, self.lines.borrow().budget(now));
+            self.draw(now);
             // While a question is up, the keys are for it.
             let listens = keys.as_mut().filter(|_| !self.canvas.is_taken());
             let key = tokio::select! {
@@ -202,6 +234,9 @@ impl Terminal {
             match key {
                 Ok(Key::Ctrl('c')) => return Attention::Interrupt,
                 Ok(Key::Esc) => return Attention::Menu,
+                Ok(Key::Letter('n')) if self.lines.borrow().watches() => return Attention::Note,
+                // It leads to the question that has the way back among its ways.
+                Ok(Key::Letter('r')) if self.lines.borrow().watches() => return Attention::Menu,
                 Ok(_) => {}
                 // Whoever is told of signals is told of this.
                 Err(Gone) => keys = None,
@@ -245,6 +280,10 @@ impl Operator for Terminal {
         Box::pin(self.wanted())
     }
 
+    fn is_away(&self) -> bool {
+        self.canvas.is_lent()
+    }
+
     fn presence(&self) -> Presence {
         Presence::Person
     }
@@ -260,7 +299,6 @@ impl Screen for Terminal {
             Show::Output(_) if !self.settings.quiet && self.canvas.works() => {
                 self.canvas.message(now, lines.partial().trim());
             }
-            Show::Progress(line) => self.canvas.message(now, clean(line).replace('\n', " ").trim()),
             Show::CommandEnded | Show::Step { .. } => self.canvas.end(),
             Show::KeysLeft => {
                 let said = self.settings.paint().tone(Tone::Dim, self.text.keys_left);

@@ -55,6 +55,7 @@ fn question(scenario: &str) -> Option<Question> {
             _ => vec!["./deploy-production.sh v1.2.3".into()],
         },
         output: std::env::var_os("HOTFIX_SHOWN").map(PathBuf::from),
+        measured: Vec::new(),
     })
 }
 
@@ -150,7 +151,6 @@ pub(crate) fn show_all(screen: &dyn Screen) {
     screen.show(Show::Command { text, values: &values, timeout: Some(minute * 10) });
     screen.show(Show::Output(b"first li"));
     screen.show(Show::Output(b"ne\n\x1b[31mred\x1b[0m \x1b]0;title\x07\x1b[2Jtext\n10%\r20%\rhalf"));
-    screen.show(Show::Progress("3 of 5"));
     screen.show(Show::CommandEnded);
     screen.show(Show::Guidance("> quoted"));
     let outcome = |how, detail, took| Show::Outcome { key: "staging/deploy", how, detail, took };
