@@ -126,6 +126,8 @@ pub struct Vigil {
 
 /// The fact of a failed gate that says in lines what was measured.
 pub const MEASURED: &str = "measured";
+/// The fact of a failed gate that says what was measured where it failed, and since when.
+pub const COURSE: &str = "course";
 
 /// Whether something may be done again unasked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

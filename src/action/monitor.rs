@@ -12,7 +12,7 @@ use super::command::Command;
 use super::context::{WATCH, watched};
 use super::http::Http;
 use super::probe::Watch;
-use super::{Behind, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, Vigil, Watching};
+use super::{Behind, COURSE, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, Vigil, Watching};
 use crate::clock::{LocalFuture, Timestamp, brief};
 use crate::gate::{Decision, Verdict};
 use crate::operator::{Gauge, Show};
@@ -342,7 +342,9 @@ impl Monitor {
         if let Some(more @ 1..) = measured.len().checked_sub(TOLD) {
             lines.push(format!("and {more} more").into());
         }
-        let facts = Map::from_iter([(MEASURED.to_owned(), lines.into())]);
+        let course = measured.first().map(|gauge| gauge.course(now)).unwrap_or_default();
+        let facts = [(MEASURED, Value::from(lines)), (COURSE, course.into())];
+        let facts = Map::from_iter(facts.map(|(name, value)| (name.to_owned(), value)));
         Err(Stop::Failed(Failure { reason: "gate", message: format!("the gate came to {word}: {reason}"), facts }))
     }
 }

@@ -14,9 +14,9 @@ use tokio::task::AbortHandle;
 use super::Engine;
 use super::desk::StepDesk;
 use super::place::Origin;
-use crate::action::{Asked, Behind, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
+use crate::action::{Asked, Behind, COURSE, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
 use crate::clock::Timestamp;
-use crate::operator::{Answer, Form, Purpose, Show, Way};
+use crate::operator::{Answer, Form, Presence, Purpose, Show, Way};
 use crate::run::{Phase, Run, Status};
 use crate::runbook::{Body, Trigger};
 use crate::samples::{Sample, Seal};
@@ -219,15 +219,19 @@ impl Engine {
             other => return Err(other),
         };
         let reason = failure.message;
-        self.show(Show::Warning(&format!("{key}: {reason}")));
+        // A person reads it where they are asked.
+        if self.operator.presence() == Presence::File {
+            self.show(Show::Warning(&format!("{key}: {reason}")));
+        }
         let mut ways = vec![Way::Wait, Way::Pause];
         if self.phase() == Phase::Forward {
             ways.insert(0, Way::Rollback);
         }
         let measured = failure.facts.get(MEASURED).and_then(Value::as_array).cloned().unwrap_or_default();
         let measured: Vec<_> = measured.iter().map(text_of).collect();
-        let worst = measured.first().map(|line| format!("{line}\n")).unwrap_or_default();
-        let prompt = format!("Production is not as it should be. {key}: {reason}.\n{worst}Roll back, or go on watching?");
+        let course = failure.facts.get(COURSE).map(|it| format!("Measured: {}.\n", text_of(it))).unwrap_or_default();
+        let prompt =
+            format!("Production is not as it should be, says {key}:\n{reason}.\n{course}Roll back, or go on watching?");
         let asked = Asked { purpose: Purpose::Command, prompt, form: Form::Way(ways) };
         match StepDesk::new(self, key, Vec::new()).anew().with_measured(&measured).ask(asked).await {
             Ok(Answer::Way { way: Way::Wait, .. }) => {

@@ -78,17 +78,21 @@ impl Gauge {
         }
     }
 
-    /// What was measured, in a line of words.
+    /// What was measured and what it is held to, in a line of words.
     #[must_use]
     pub fn told(&self, now: Timestamp) -> String {
+        let held = if self.condition.is_empty() { String::new() } else { format!("; {}", self.condition) };
+        format!("{}: {}{held}", self.probe, self.course(now))
+    }
+
+    /// What was measured up to `now`, and since when it is not as it should be.
+    #[must_use]
+    pub fn course(&self, now: Timestamp) -> String {
         let latest = self.recent.iter().skip(self.recent.len().saturating_sub(TOLD));
         let numbers: Vec<_> = latest.map(|number| number.map_or_else(|| "-".to_owned(), plain)).collect();
-        let mut text = format!("{}: {}", self.probe, self.value);
+        let mut text = self.value.clone();
         if numbers.len() > 1 {
             text.push_str(&format!(" (the last were {})", numbers.join(" ")));
-        }
-        if !self.condition.is_empty() {
-            text.push_str(&format!("; {}", self.condition));
         }
         if let Some(since) = self.since {
             let length = brief(now.since(since));
@@ -110,7 +114,11 @@ fn short(value: &Value, unit: &str) -> String {
         (None, _) => {
             let text = crate::vars::text_of(value);
             let line = text.lines().next().unwrap_or_default();
-            if line.chars().count() > SHORT { line.chars().take(SHORT - 1).chain(['…']).collect() } else { line.into() }
+            if line.chars().count() > SHORT {
+                line.chars().take(SHORT - 1).chain(['…']).collect()
+            } else {
+                line.into()
+            }
         }
     }
 }
@@ -178,8 +186,11 @@ mod tests {
         gauge.read((&json!("refused"), ""), Measurement::Error, at(2000));
         assert_eq!((gauge.since, gauge.recent.last()), (Some(at(1000)), Some(&None)));
         let told = gauge.told(at(5000));
-        assert!(told.starts_with("health: refused (the last were 94 95 96 97 98 99 503 -); expected"), "{told}");
-        assert!(told.contains("error for 4s, since "), "{told}");
+        assert!(
+            told.starts_with("health: refused (the last were 94 95 96 97 98 99 503 -); error for 4s, since "),
+            "{told}"
+        );
+        assert!(told.ends_with("; expected status == 200"), "{told}");
         gauge.read((&json!(200), ""), Measurement::Success, at(6000));
         assert_eq!(gauge.since, None);
         gauge.matches((0..9).map(|n| n.to_string()).collect());

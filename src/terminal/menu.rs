@@ -112,6 +112,8 @@ impl Session<'_> {
     fn show_measured(&self, question: &Question) {
         let room = Canvas::size().1.saturating_sub(3);
         let lines = question.measured.iter().flat_map(|line| wrap_text(&clean(line), room));
+        // The question comes back below them.
+        self.terminal.canvas.clear();
         self.terminal.canvas.print(&lines.map(|line| format!("  {line}")).collect::<Vec<_>>());
     }
 

@@ -15,4 +15,5 @@ mod killed;
 mod lent;
 mod taken;
 mod terminal;
+mod watched;
 mod whole;

@@ -63,7 +63,15 @@ fn everything_is_shown_in_its_place() {
 fn without_a_terminal_there_are_only_lines() {
     let pty = shown("show-plain");
     in_order(&pty.seen(), &ALL);
-    in_order(&pty.seen(), &["stage 8/18 Staging · 12m", "escalate in 2m5"]);
+    in_order(
+        &pty.seen(),
+        &[
+            "stage 8/18 Staging · 12m",
+            "escalate in 2m5",
+            "  health  503  FAILS  1 of 2 · expected status == 200\n",
+            "  FAILS    health  503",
+        ],
+    );
     assert!(!pty.raw().contains(&0x1b), "{}", pty.seen());
 }
 

@@ -24,8 +24,7 @@ use crate::process::How;
 use crate::vars::text_of;
 
 /// The facts that have a unit.
-const UNITS: [&str; 7] =
-    ["elapsed_ms", "p50", "p95", "p99", "cpu_percent", "memory_percent", "disk_percent"];
+const UNITS: [&str; 7] = ["elapsed_ms", "p50", "p95", "p99", "cpu_percent", "memory_percent", "disk_percent"];
 /// How long a measurement may take where its interval is longer, or it has none, and it does not say.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How much longer it is waited for than a request has, so that the request itself says what was wrong.
@@ -93,20 +92,7 @@ impl<'a> Watch<'a> {
         let gauge = Gauge::new(probe.name.clone(), held(conditions).join("; "));
         let has_units = UNITS.iter().any(|name| conditions.names(name));
         let (unit, bears) = ("", 0);
-        Ok(Self {
-            probe,
-            ctx,
-            until,
-            limits,
-            delay,
-            deadline,
-            conditions,
-            sense,
-            gauge,
-            unit,
-            has_units,
-            bears,
-        })
+        Ok(Self { probe, ctx, until, limits, delay, deadline, conditions, sense, gauge, unit, has_units, bears })
     }
 
     /// The same, which comes to nothing but a pass before it has read `bears` times.
