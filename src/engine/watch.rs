@@ -239,7 +239,7 @@ impl Engine {
                     running.go_on.notify_one();
                 }
                 let said = format!(
-                    "{key} goes on watching. Its counts begin anew: it asks again when a limit is exceeded again, after {BEARS} readings at the earliest."
+                    "{key} goes on watching. Its counts begin anew: it asks again when a limit is exceeded again, after {BEARS} readings at the earliest, and of a probe that cannot measure only once it could."
                 );
                 self.show(Show::Info(&said));
                 Ok(())

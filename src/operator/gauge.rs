@@ -90,15 +90,13 @@ impl Gauge {
     pub fn course(&self, now: Timestamp) -> String {
         let latest = self.recent.iter().skip(self.recent.len().saturating_sub(TOLD));
         let numbers: Vec<_> = latest.map(|number| number.map_or_else(|| "-".to_owned(), plain)).collect();
-        let mut text = self.value.clone();
-        if numbers.len() > 1 {
-            text.push_str(&format!(" (the last were {})", numbers.join(" ")));
-        }
-        if let Some(since) = self.since {
-            let length = brief(now.since(since));
-            text.push_str(&format!("; {} for {length}, since {}", self.outcome.word(), since.local_time()));
-        }
-        text
+        let many = format!(" (the last were {})", numbers.join(" "));
+        let since = self.since.map(|since| {
+            let (what, length) = (self.outcome.word(), brief(now.since(since)));
+            format!("; {what} for {length}, since {}", since.local_time())
+        });
+        let many = if numbers.len() > 1 { many.as_str() } else { "" };
+        [&self.value, many, &since.unwrap_or_default()].concat()
     }
 }
 
@@ -133,8 +131,7 @@ fn plain(number: f64) -> String {
         _ => (number, ""),
     };
     let digits = match scaled.abs() {
-        _ if scaled == scaled.trunc() => 0,
-        size if size >= 100.0 => 0,
+        size if size.fract() <= 0.0 || size >= 100.0 => 0,
         size if size >= 10.0 || !unit.is_empty() => 1,
         size if size >= 1.0 => 2,
         size if size >= 0.001 => 3,

@@ -160,7 +160,8 @@ fn rest(gauge: &Gauge, text: &Text) -> String {
         0 => fill(text.gauge_bears, &[&gauge.borne.to_string()]),
         against => fill(text.gauge_used, &[&against.to_string(), &gauge.borne.to_string()]),
     };
-    let more = if gauge.outcome == Measurement::Error { &gauge.value } else { &gauge.condition };
+    let held = gauge.condition.strip_prefix("expected ").unwrap_or(&gauge.condition);
+    let more = if gauge.outcome == Measurement::Error { &gauge.value } else { held };
     if more.is_empty() { used } else { format!("{used} · {more}") }
 }
 

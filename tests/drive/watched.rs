@@ -61,7 +61,7 @@ fn begin(world: &World, steps: &[String]) -> Person {
         "name: watched\nversion: 1\nstages:\n  - id: s\n    steps:\n      - {{id: up, affects: production, run: 'true', undo: {{run: 'echo back >>{}'}}}}\n",
         undone.display()
     );
-    steps.iter().for_each(|step| text.push_str(&format!("      - {step}\n")));
+    steps.iter().for_each(|step| text.extend(["      - ", step, "\n"]));
     std::fs::write(&runbook, text).unwrap();
     let mut person = Person::at_with(
         world,
@@ -117,7 +117,7 @@ fn a_breach_breaks_in_on_a_prompt_and_what_was_typed_ticked_and_chosen_is_there_
             "{id: last, ask: {prompt: How is it?, choice: [good, bad], into: how}}".to_owned(),
         ],
     );
-    person.sees(&["Watching for", "ok       health  200", "bears 2 · expected status == 200", "n note · r roll back"]);
+    person.sees(&["Watching for", "ok       health  200", "bears 2 · status == 200", "n note · r roll back"]);
     // What the watch leaves, and the next question.
     person.sees(&["  ok       health  200", "What is seen?", LISTENS]);
     person.types("half a li");

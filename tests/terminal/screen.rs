@@ -68,7 +68,7 @@ fn without_a_terminal_there_are_only_lines() {
         &[
             "stage 8/18 Staging · 12m",
             "escalate in 2m5",
-            "  health  503  FAILS  1 of 2 · expected status == 200\n",
+            "  health  503  FAILS  1 of 2 · status == 200\n",
             "  FAILS    health  503",
         ],
     );

@@ -45,7 +45,8 @@ pub(super) struct Watch<'a> {
     unit: &'static str,
     /// Whether a value may have a unit at all.
     has_units: bool,
-    /// How many readings there are to be before it comes to anything but a pass.
+    /// How many readings there are to be before it comes to anything but a pass. Where there are any, somebody knows that it
+    /// could not measure: that it cannot is said again only after it could.
     bears: u32,
 }
 
@@ -126,11 +127,18 @@ impl<'a> Watch<'a> {
             self.pass(due).await;
             self.take(&mut tally, &mut last, &told).await?;
             let decision = tally.decide(&self.limits);
-            let borne = decision.verdict != Verdict::Pass && tally.counted().saturating_add(tally.errors) < self.bears;
-            if decision.is_final() && !borne {
+            if decision.is_final() && !self.is_borne(&decision, &tally) {
                 return Ok(self.explained(decision, last));
             }
             due = self.limits.next_due(due, clock.now());
+        }
+    }
+
+    fn is_borne(&self, decision: &Decision, tally: &Tally) -> bool {
+        match decision.verdict {
+            Verdict::Pass => false,
+            Verdict::Error if self.bears > 0 && tally.counted() == 0 => true,
+            _ => tally.counted().saturating_add(tally.errors) < self.bears,
         }
     }
 
@@ -182,7 +190,7 @@ impl<'a> Watch<'a> {
     fn explained(&self, mut decision: Decision, last: Option<Judged>) -> Decision {
         if let Some(Judged { measurement, value }) = last.filter(|_| decision.verdict != Verdict::Pass) {
             let held = if measurement == Measurement::Error { Vec::new() } else { held(self.conditions) };
-            let held: String = held.iter().map(|held| format!("; {held}")).collect();
+            let held: String = held.iter().flat_map(|held| ["; ", held.as_str()]).collect();
             decision.reason = format!("{}; the last was {}{held}", decision.reason, text_of(&value));
         }
         decision
