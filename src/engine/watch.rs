@@ -109,8 +109,11 @@ impl Engine {
         let touched = self.run(Run::touched_production);
         let mut wanted = Vec::new();
         let mut latest: Option<(Timestamp, String, Behind)> = None;
-        for (key, state) in self.run(|run| run.steps().clone()) {
-            let Some(began) = state.began_at.filter(|_| state.status == Status::Done) else { continue };
+        let done = |run: &Run| -> Vec<_> {
+            let done = run.steps().iter().filter(|(_, state)| state.status == Status::Done);
+            done.filter_map(|(key, state)| Some((key.clone(), state.began_at?))).collect()
+        };
+        for (key, began) in self.run(done) {
             let Watching { behind, from_production } = self.watching(&key);
             let stage = key.split('/').next();
             if behind == Behind::Nothing || !stages.iter().any(|of| Some(of.id.as_str()) == stage) {

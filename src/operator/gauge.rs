@@ -8,7 +8,7 @@ use crate::clock::{Timestamp, brief};
 use crate::gate::Measurement;
 
 /// How many of the latest readings there are at most.
-const RECENT: usize = 32;
+const RECENT: usize = 12;
 /// How many of the latest lines of a log there are at most.
 const MATCHED: usize = 3;
 /// How many of the latest readings stand in a line of words.
@@ -178,7 +178,7 @@ mod tests {
         for n in 0..100 {
             gauge.read((&json!(n), ""), Measurement::Success, at(n));
         }
-        assert_eq!((gauge.recent.len(), gauge.recent.last(), gauge.since), (32, Some(&Some(99.0)), None));
+        assert_eq!((gauge.recent.len(), gauge.recent.last(), gauge.since), (12, Some(&Some(99.0)), None));
         gauge.read((&json!(503), ""), Measurement::Failure, at(1000));
         gauge.read((&json!("refused"), ""), Measurement::Error, at(2000));
         assert_eq!((gauge.since, gauge.recent.last()), (Some(at(1000)), Some(&None)));

@@ -202,6 +202,20 @@ fn once_production_is_touched_a_watch_that_passed_goes_on_behind_the_later_steps
 }
 
 #[test]
+fn of_what_cannot_be_measured_it_is_asked_once_and_again_only_after_it_could_be() {
+    let blind = "{id: m, monitor: {background: true, probes: [{name: p, interval: 20ms, \
+                 run: 'echo x >> \"$T/tries\"; cat \"$T/number\"', success_condition: 'result < 5', consecutive_error_limit: 1}]}}";
+    let tries = "{id: tries, run: 'until test \"$(wc -l < \"$T/tries\")\" -gt 20; do sleep 0.02; done 2>/dev/null'}";
+    let sees = "{id: sees, run: 'echo 1 > \"$T/number\"; sleep 0.3; rm \"$T/number\"; read x < \"$T/never\"'}";
+    let project = steps(&[blind, tries, sees]).open();
+    project.fifo("never");
+    project.start("s/m: [wait]\n").exits(5).says(&["s/m: the gate came to error"]);
+    project.tells("s/tries", &["started", "done"]);
+    let errors = project.story("s/m").iter().filter(|word| *word == "gate error").count();
+    assert_eq!(errors, 2, "{:?}", project.story("s/m"));
+}
+
+#[test]
 fn a_watch_may_begin_with_the_first_step_that_touches_production_and_the_next_takes_over() {
     let early =
         |id: &str, more: &str| format!("{{id: {id}, monitor: {{for: 100ms, from: production, {more}{BEHIND}}}}}");
