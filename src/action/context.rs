@@ -4,6 +4,7 @@
 //! An action writes no history and prints nothing. It asks, reports and shows through its [`Desk`], which writes each answer and
 //! finding to the journal before the action learns that it is there.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
@@ -134,6 +135,9 @@ pub trait Desk {
     /// The same with the keys left to whoever reads them, as `git` may: a person is heard only by a signal, and nothing is
     /// asked meanwhile.
     fn interruption(&self) -> LocalFuture<'_, Disturbance>;
+
+    /// Lets the operator write a note for the log, or leave it.
+    fn note(&self) -> LocalFuture<'_, Result<(), Stop>>;
 
     /// Whether a person answers.
     fn presence(&self) -> Presence;
@@ -278,6 +282,8 @@ pub enum Stop {
     },
     /// There is nobody to answer this.
     Missing(String),
+    /// A gate was breached for this reason, and the runbook says that production is taken back then.
+    Retreat(String),
     /// A gate in the background was breached, and there is nobody to say what to do.
     Breached(String),
     /// A signal, or Ctrl-C at a prompt.
@@ -316,28 +322,69 @@ pub struct Failure {
     pub facts: Map<String, Value>,
 }
 
-/// Waits for `work`, and for what breaks in on it. What the operator wants stopped is dropped.
+/// What is asked while something is under way, and the ways on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pausing {
+    prompt: &'static str,
+    ways: &'static [Way],
+}
+
+/// Something that ends by itself.
+pub(super) const WORK: Pausing =
+    Pausing { prompt: "It is still under way. Wait for it, or stop it?", ways: &[Way::Wait, Way::Stop] };
+/// A watch of production.
+pub(super) const WATCH: Pausing = Pausing {
+    prompt: "The watch goes on meanwhile. What now? (stop ends it as a failure of its step)",
+    ways: &[Way::Wait, Way::Rollback, Way::Stop, Way::Pause],
+};
+
+/// Waits for `work`, which goes on while the operator is asked about what breaks in on it. What the operator wants stopped is
+/// dropped.
 ///
 /// # Errors
 /// As `work`, or as what broke in.
-pub(super) async fn watched<T>(ctx: &Context<'_>, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+pub(super) async fn watched<T>(
+    ctx: &Context<'_>,
+    pausing: Pausing,
+    work: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
     let mut work = std::pin::pin!(work);
+    let typing = Cell::new(false);
     loop {
+        let mut attended = std::pin::pin!(attended(ctx, pausing, &typing));
         tokio::select! {
             biased;
-            done = &mut work => return done,
-            disturbance = ctx.desk.disturbance() => match disturbance {
-                Disturbance::Stop(stop) => return Err(stop),
-                Disturbance::Attention(_) => {
-                    let form = Form::Way(vec![Way::Wait, Way::Stop]);
-                    let prompt = "It is still under way. Wait for it, or stop it?".to_owned();
-                    let answer = ctx.desk.ask(Asked { purpose: Purpose::Command, prompt, form }).await?;
-                    if matches!(answer, Answer::Way { way: Way::Stop, .. }) {
-                        return Err(Stop::failed("stopped", "stopped by the operator"));
-                    }
+            done = &mut work => {
+                // Half a note is not lost to a watch that ends well.
+                if done.is_ok() && typing.get() {
+                    attended.await?;
                 }
-            },
+                return done;
+            }
+            went_on = &mut attended => went_on?,
         }
+    }
+}
+
+/// Waits for what breaks in, and asks what is to be done about it; ends well where it is nothing.
+async fn attended(ctx: &Context<'_>, pausing: Pausing, typing: &Cell<bool>) -> Result<(), Stop> {
+    match ctx.desk.disturbance().await {
+        Disturbance::Stop(stop) => return Err(stop),
+        Disturbance::Attention(Attention::Note) => {
+            typing.set(true);
+            let noted = ctx.desk.note().await;
+            typing.set(false);
+            return noted;
+        }
+        Disturbance::Attention(Attention::Interrupt | Attention::Menu) => {}
+    }
+    let back = ctx.values.text("direction") == "back";
+    let ways = pausing.ways.iter().copied().filter(|way| !back || *way != Way::Rollback);
+    let (prompt, form) = (pausing.prompt.to_owned(), Form::Way(ways.collect()));
+    match ctx.desk.ask(Asked { purpose: Purpose::Command, prompt, form }).await? {
+        Answer::Way { way: Way::Stop, .. } => Err(Stop::failed("stopped", "stopped by the operator")),
+        Answer::Way { way: way @ (Way::Rollback | Way::Pause), reason } => Err(Stop::Way { way, reason }),
+        _ => Ok(()),
     }
 }
 

@@ -50,10 +50,15 @@ pub trait Kind {
     /// Whether it may be done again unasked when nobody knows whether it was.
     fn repetition(&self) -> Repetition;
 
-    /// What goes on behind later steps once it is done, counted from `began`; ends with an error where production is to be
-    /// looked at. `None` where nothing does.
-    fn behind<'a>(&'a self, ctx: &'a Context<'a>, began: Timestamp) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
-        let _ = (ctx, began);
+    /// Whether it watches behind other steps.
+    fn watching(&self) -> Watching {
+        Watching::default()
+    }
+
+    /// What goes on behind other steps; ends with an error where production is to be looked at. `None` where nothing does, or
+    /// not any more.
+    fn behind<'a>(&'a self, ctx: &'a Context<'a>, vigil: Vigil) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
+        let _ = (ctx, vigil);
         None
     }
 
@@ -100,6 +105,41 @@ pub trait Kind {
         Ok(None)
     }
 }
+
+/// Whether something watches behind other steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watching {
+    /// What of it goes on once it is done.
+    pub behind: Behind,
+    /// Whether it begins as soon as production is touched, and not before.
+    pub from_production: bool,
+}
+
+/// What goes on behind the later steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Behind {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// All of it, for as long as it lasts, whether production is touched or not.
+    FromItsStart,
+    /// What has no end of its own, once production is touched, until another takes over.
+    FromItsEnd,
+}
+
+/// One time of watching behind other steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vigil {
+    /// When it began, where it lasts as long as it says; else it goes on until it is ended.
+    pub began: Option<Timestamp>,
+    /// How many readings it bears whatever they are: somebody has just said that it is to go on.
+    pub bears: u32,
+}
+
+/// The fact of a failed gate that says in lines what was measured.
+pub const MEASURED: &str = "measured";
+/// The fact of a failed gate that says what was measured where it failed, and since when.
+pub const COURSE: &str = "course";
 
 /// Whether something may be done again unasked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::command::Command;
-use super::context::watched;
+use super::context::{WATCH, watched};
 use super::http::Http;
 use super::probe::Watch;
-use super::{Context, Done, Finding, Kind, Repetition, Stop};
+use super::{Behind, COURSE, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, Vigil, Watching};
 use crate::clock::{LocalFuture, Timestamp, brief};
 use crate::gate::{Decision, Verdict};
-use crate::operator::{Show, Way};
+use crate::operator::{Gauge, Show};
 use crate::template::{Condition, Length, Template};
 use crate::vars::Values;
 
@@ -31,8 +32,33 @@ pub struct Monitor {
     /// What a breached gate does.
     #[serde(default)]
     pub on_breach: OnBreach,
+    /// When its probes begin, where that is not with the step.
+    #[serde(default)]
+    pub from: Option<From>,
+    /// What becomes of its probes when it has passed.
+    #[serde(default)]
+    pub then: Then,
     /// What is measured.
     pub probes: Vec<Probe>,
+}
+
+/// When the probes of a monitor begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum From {
+    /// As soon as a step has touched production: behind the steps that come before the monitor's own turn, and never earlier.
+    Production,
+}
+
+/// What becomes of the probes of a monitor that has passed. Those with an interval and without a count are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// Once production is touched they go on behind the later steps, until the next monitor takes over or the run ends.
+    #[default]
+    Behind,
+    /// They end.
+    End,
 }
 
 /// What a breached gate does.
@@ -144,10 +170,10 @@ pub struct System {
     pub path: Option<Template>,
 }
 
-/// How many probes are shown one by one.
-const SHOWN: usize = 8;
 /// How much later than the one before it each probe begins.
 const SPREAD: Duration = Duration::from_millis(1);
+/// How many probes are told of one by one when a gate is breached.
+const TOLD: usize = 12;
 
 fn four() -> u32 {
     4
@@ -159,7 +185,13 @@ impl Kind for Monitor {
             Some(length) => format!("watches for {}", brief(length.resolve(values)?)),
             None => "watches".to_owned(),
         };
-        text.push_str(if self.background { ", behind the later steps" } else { "" });
+        let watching = self.watching();
+        text.push_str(if watching.from_production { ", from the moment production is touched" } else { "" });
+        text.push_str(match watching.behind {
+            Behind::FromItsStart => ", behind the later steps",
+            Behind::FromItsEnd => ", then behind the later steps once production is touched",
+            Behind::Nothing => "",
+        });
         for probe in &self.probes {
             let passes = probe.success_condition.as_ref().map(|when| format!(": {}", when.text())).unwrap_or_default();
             let fails = probe.failure_condition.as_ref().map(|when| format!(", fails where {}", when.text()));
@@ -184,7 +216,8 @@ impl Kind for Monitor {
             let length = length.map_err(|why| Stop::failed("template", why))?;
             let until = length.map(|length| ctx.world.clock.now().plus(length));
             ctx.desk.show(Show::Command { text: &what, values: &[], timeout: length });
-            let done = watched(ctx, self.watch(ctx, until)).await;
+            let span = Span { until, probes: self.probes.iter().collect(), shown: Shown::Live, bears: 0 };
+            let done = watched(ctx, WATCH, self.watch(ctx, span)).await;
             ctx.desk.show(Show::CommandEnded);
             done
         })
@@ -198,33 +231,67 @@ impl Kind for Monitor {
         Repetition::Unasked
     }
 
-    fn behind<'a>(&'a self, ctx: &'a Context<'a>, began: Timestamp) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
-        let until = self.length.as_ref().and_then(|length| length.resolve(ctx.values).ok()).map(|it| began.plus(it));
+    fn watching(&self) -> Watching {
+        Watching {
+            behind: if self.background {
+                Behind::FromItsStart
+            } else if self.then == Then::Behind && self.lasting().next().is_some() {
+                Behind::FromItsEnd
+            } else {
+                Behind::Nothing
+            },
+            from_production: self.from == Some(From::Production),
+        }
+    }
+
+    fn behind<'a>(&'a self, ctx: &'a Context<'a>, vigil: Vigil) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
+        let began = vigil.began.filter(|_| self.background);
+        let until = self.length.as_ref().zip(began);
+        let until = until.and_then(|(length, began)| Some(began.plus(length.resolve(ctx.values).ok()?)));
         let over = until.is_some_and(|until| until <= ctx.world.clock.now());
-        (self.background && !over).then(|| -> LocalFuture<'a, _> { Box::pin(self.watch(ctx, until)) })
+        let probes: Vec<_> = if began.is_some() { self.probes.iter().collect() } else { self.lasting().collect() };
+        let span = Span { until, probes, shown: Shown::Not, bears: vigil.bears };
+        (!over && !span.probes.is_empty()).then(|| -> LocalFuture<'a, _> { Box::pin(self.watch(ctx, span)) })
     }
 }
 
+/// What is watched, and how long.
+struct Span<'a> {
+    until: Option<Timestamp>,
+    probes: Vec<&'a Probe>,
+    shown: Shown,
+    /// How many readings a probe takes before it comes to anything but a pass.
+    bears: u32,
+}
+
+/// Whether readings are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Live,
+    Not,
+}
+
 impl Monitor {
+    /// The probes that come to no end by themselves.
+    fn lasting(&self) -> impl Iterator<Item = &Probe> {
+        self.probes.iter().filter(|probe| probe.interval.is_some() && probe.count.is_none())
+    }
+
     /// Measures until every gate is decided, or the first that does not pass.
-    async fn watch(&self, ctx: &Context<'_>, until: Option<Timestamp>) -> Result<Done, Stop> {
-        let lines = RefCell::new(vec![String::new(); self.probes.len()]);
+    async fn watch(&self, ctx: &Context<'_>, span: Span<'_>) -> Result<Done, Stop> {
+        let Span { until, probes, shown, bears } = span;
+        let of = probes.len();
+        let gauges = RefCell::new(vec![None; of]);
         let watches = FuturesUnordered::new();
-        for (at, probe) in self.probes.iter().enumerate() {
-            let lines = &lines;
-            let told = move |line: String| {
-                lines.borrow_mut()[at] = line;
-                if !self.background && at < SHOWN {
-                    let lines = lines.borrow();
-                    let known = lines.iter().take(SHOWN).filter(|line| !line.is_empty());
-                    let mut known: Vec<_> = known.cloned().collect();
-                    if lines.len() > SHOWN {
-                        known.push(format!("and {} more", lines.len() - SHOWN));
-                    }
-                    ctx.desk.show(Show::Progress(&known.join(" · ")));
+        for (at, &probe) in probes.iter().enumerate() {
+            let gauges = &gauges;
+            let told = move |gauge: &Gauge| {
+                if shown == Shown::Live {
+                    ctx.desk.show(Show::Gauge { at, of, gauge });
                 }
+                gauges.borrow_mut()[at] = Some(gauge.clone());
             };
-            let watch = Watch::new(probe, ctx, until).map_err(|why| Stop::failed("template", why))?;
+            let watch = Watch::new(probe, ctx, until).map_err(|why| Stop::failed("template", why))?.bearing(bears);
             // A thousand do not knock in the same instant.
             let offset = SPREAD * u32::try_from(at).unwrap_or(u32::MAX);
             watches.push(async move { (at, watch.run(offset, told).await) });
@@ -232,11 +299,10 @@ impl Monitor {
         let mut watches = watches;
         let (mut passed, mut result) = (Vec::new(), None);
         while let Some((at, decided)) = watches.next().await {
-            let name = self.probes[at].name.as_str();
             match decided {
-                Ok(decision) if decision.verdict == Verdict::Pass => passed.push((name, decision)),
+                Ok(decision) if decision.verdict == Verdict::Pass => passed.push((probes[at].name.as_str(), decision)),
                 other => {
-                    result = Some((name, other));
+                    result = Some((at, other));
                     break;
                 }
             }
@@ -249,11 +315,22 @@ impl Monitor {
         match result {
             None => Ok(Done::with("gates", passed.len())),
             Some((_, Err(stop))) => Err(stop),
-            Some((name, Ok(decision))) => self.breached(name, &decision, ctx),
+            Some((at, Ok(decision))) => {
+                let worst = gauges.borrow_mut()[at].take();
+                let mut others: Vec<Gauge> = gauges.into_inner().into_iter().flatten().collect();
+                others.sort_by_key(|gauge| std::cmp::Reverse(gauge.urgency()));
+                let measured: Vec<Gauge> = worst.into_iter().chain(others).collect();
+                self.breached((&probes[at].name, &decision), &measured, ctx)
+            }
         }
     }
 
-    fn breached(&self, name: &str, decision: &Decision, ctx: &Context<'_>) -> Result<Done, Stop> {
+    fn breached(
+        &self,
+        (name, decision): (&str, &Decision),
+        measured: &[Gauge],
+        ctx: &Context<'_>,
+    ) -> Result<Done, Stop> {
         let word = match decision.verdict {
             Verdict::Fail => "fail",
             Verdict::Error => "error",
@@ -262,8 +339,16 @@ impl Monitor {
         let reason = format!("{name}: {}", decision.reason);
         ctx.desk.record(Finding::Decided { decision: word, reason: reason.clone() })?;
         if self.on_breach == OnBreach::Rollback && decision.verdict == Verdict::Fail {
-            return Err(Stop::Way { way: Way::Rollback, reason: Some(reason) });
+            return Err(Stop::Retreat(reason));
         }
-        Err(Stop::failed("gate", format!("the gate came to {word}: {reason}")))
+        let now = ctx.world.clock.now();
+        let mut lines: Vec<Value> = measured.iter().take(TOLD).map(|gauge| gauge.told(now).into()).collect();
+        if let Some(more @ 1..) = measured.len().checked_sub(TOLD) {
+            lines.push(format!("and {more} more").into());
+        }
+        let course = measured.first().map(|gauge| gauge.course(now)).unwrap_or_default();
+        let facts = [(MEASURED, Value::from(lines)), (COURSE, course.into())];
+        let facts = Map::from_iter(facts.map(|(name, value)| (name.to_owned(), value)));
+        Err(Stop::Failed(Failure { reason: "gate", message: format!("the gate came to {word}: {reason}"), facts }))
     }
 }

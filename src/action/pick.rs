@@ -69,7 +69,7 @@ pub(super) async fn pick(
     let picking = Picking { ctx, repository, branch, remote, without, commands };
     match ctx.desk.presence() {
         Presence::File => picking.named().await?,
-        Presence::Person => picking.chosen().await?,
+        Presence::Person | Presence::Away => picking.chosen().await?,
     }
     let taken = picking.taken()?;
     let mut done = Done::giving(into, taken.join(" "));

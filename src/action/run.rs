@@ -221,7 +221,7 @@ async fn unsupervised(command: &Command, ctx: &Context<'_>, given: Vec<(String, 
     // As well as it can be done: without a line of it a program that takes this up would take it for never begun.
     let _ = process::begun_alone(&ctx.place.file(".status"), &ctx.place.file(".log"));
     let run = async { process::run_captured(&spec, TAIL).await.map_err(Stop::broken) };
-    let captured = super::context::watched(ctx, run).await?;
+    let captured = super::context::watched(ctx, super::context::WORK, run).await?;
     for bytes in [&captured.stdout, &captured.stderr] {
         ctx.desk.show(Show::Output(&ctx.world.masker.bytes(bytes)));
     }
@@ -288,7 +288,7 @@ pub(super) async fn ask_command(command: &Command, ctx: &Context<'_>) -> Result<
 
 /// Whether `done_if` says that the step has already happened.
 pub(super) async fn has_happened(command: &Command, ctx: &Context<'_>) -> Result<bool, Stop> {
-    let captured = super::context::watched(ctx, ask_command(command, ctx)).await?;
+    let captured = super::context::watched(ctx, super::context::WORK, ask_command(command, ctx)).await?;
     Ok(captured.how.succeeded())
 }
 

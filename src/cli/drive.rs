@@ -226,7 +226,7 @@ pub(super) fn trouble(engine: &Engine, stop: Stop) -> Trouble {
     let ending = match stop {
         Stop::Broken(error) => return Trouble::new(Exit::Error, whole(error.as_ref())),
         Stop::Failed(failure) => return Trouble::new(Exit::Failed, failure.message),
-        Stop::Breached(reason) => Ending::Failed(reason),
+        Stop::Breached(reason) | Stop::Retreat(reason) => Ending::Failed(reason),
         Stop::Missing(question) => Ending::Unanswered(question),
         Stop::Signal(signal) => Ending::Signal(signal),
         Stop::Yielded(by) => Ending::Yielded(by),

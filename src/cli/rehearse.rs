@@ -127,6 +127,7 @@ impl Rehearsal<'_> {
             menu: Vec::new(),
             rollback: Vec::new(),
             output: None,
+            measured: Vec::new(),
         };
         let answer = tokio::select! {
             answer = terminal.ask(&question) => answer,

@@ -10,7 +10,9 @@ use super::trouble::Trouble;
 use crate::action::{Asked, Desk, Disturbance, Finding, Stop, Test};
 use crate::clock::LocalFuture;
 use crate::event::{Cut, Event};
-use crate::operator::{Answer, Attention, Course, Form, Presence, Purpose, Question, Show, Signal, Unanswered, Way};
+use crate::operator::{
+    Answer, Attention, Course, Form, Gauge, Presence, Purpose, Question, Show, Signal, Unanswered, Way,
+};
 use crate::process::{Left, Loan};
 
 /// The desk of one step.
@@ -22,6 +24,8 @@ pub(super) struct StepDesk<'a> {
     /// What the step's own questions count as.
     purpose: Purpose,
     output: Option<PathBuf>,
+    /// What was measured, where that is why it asks.
+    measured: Vec<String>,
     /// Answers that were given before the step was cut off.
     given: RefCell<Vec<(String, Answer)>>,
 }
@@ -30,7 +34,8 @@ impl<'a> StepDesk<'a> {
     /// The desk of the step `key`.
     pub(super) fn new(engine: &'a Engine, key: &str, menu: Vec<Way>) -> Self {
         let given = engine.run(|run| run.steps().get(key).map(|state| state.given.clone())).unwrap_or_default();
-        Self { engine, key: key.to_owned(), menu, purpose: Purpose::Step, output: None, given: RefCell::new(given) }
+        let (purpose, given) = (Purpose::Step, RefCell::new(given));
+        Self { engine, key: key.to_owned(), menu, purpose, output: None, measured: Vec::new(), given }
     }
 
     /// The same for the undo of a step.
@@ -48,6 +53,12 @@ impl<'a> StepDesk<'a> {
         Self { output: Some(output), ..self }
     }
 
+    /// With what was measured.
+    pub(super) fn with_measured(self, lines: &[String]) -> Self {
+        let masker = &self.engine.world.masker;
+        Self { measured: lines.iter().map(|line| masker.text(line)).collect(), ..self }
+    }
+
     async fn put(&self, asked: Asked) -> Result<Answer, Stop> {
         let purpose = if asked.purpose == Purpose::Step { self.purpose } else { asked.purpose };
         if let Some(answer) = self.given_before(&asked) {
@@ -57,28 +68,14 @@ impl<'a> StepDesk<'a> {
             step: self.key.clone(),
             purpose,
             prompt: self.engine.world.masker.text(&asked.prompt),
+            rollback: if self.offers_rollback(purpose, &asked.form) { self.engine.masked_plan() } else { Vec::new() },
             form: asked.form,
             menu: self.menu.clone(),
-            rollback: if self.offers_rollback(purpose) { self.engine.masked_plan() } else { Vec::new() },
             output: self.output.clone().filter(|path| path.exists()),
+            measured: self.measured.clone(),
         };
         loop {
-            let answered = tokio::select! {
-                biased;
-                answer = self.answer(&question) => answer,
-                trouble = self.engine.trouble() => match trouble {
-                    Trouble::Stop(stop) => return Err(stop),
-                    Trouble::Breach(key, stop) => {
-                        self.engine.breached(&key, stop).await?;
-                        continue;
-                    }
-                },
-                falls = self.engine.falls_due(), if is_interrupted(purpose) => {
-                    self.engine.attend(falls, &self.menu).await?;
-                    continue;
-                }
-            };
-            match answered {
+            match self.answered(&question).await? {
                 Ok(answer) => {
                     let (step, question) = (self.key.clone(), question.prompt);
                     let event = Event::PromptAnswered { step, purpose, question, answer: answer.clone() };
@@ -104,6 +101,41 @@ impl<'a> StepDesk<'a> {
         answer
     }
 
+    /// What comes of asking `question`, which is asked again after whatever broke in on it.
+    async fn answered(&self, question: &Question) -> Result<Result<Answer, Unanswered>, Stop> {
+        loop {
+            tokio::select! {
+                biased;
+                answer = self.answer(question) => return Ok(answer),
+                trouble = self.engine.trouble() => match trouble {
+                    Trouble::Stop(stop) => return Err(stop),
+                    Trouble::Breach(key, stop) => Box::pin(self.engine.breached(&key, stop)).await?,
+                },
+                falls = self.engine.falls_due(), if is_interrupted(question.purpose) => {
+                    Box::pin(self.engine.attend(falls, &self.menu)).await?;
+                }
+            }
+        }
+    }
+
+    async fn take_note(&self) -> Result<(), Stop> {
+        let question = Question {
+            step: self.key.clone(),
+            purpose: Purpose::Reason,
+            prompt: "A note for the log (the watch goes on meanwhile):".to_owned(),
+            form: Form::Text,
+            menu: vec![Way::Wait],
+            rollback: Vec::new(),
+            output: None,
+            measured: Vec::new(),
+        };
+        match self.answered(&question).await? {
+            Ok(Answer::Text(text)) | Err(Unanswered::Note(text)) => self.engine.commit(Event::NoteAdded { text }),
+            Ok(_) | Err(Unanswered::Missing | Unanswered::Menu { .. }) => Ok(()),
+            Err(Unanswered::Interrupted(signal)) => Err(Stop::Signal(signal)),
+        }
+    }
+
     /// The answer to the same question, where it was given before the step was cut off.
     fn given_before(&self, asked: &Asked) -> Option<Answer> {
         let mut given = self.given.borrow_mut();
@@ -113,8 +145,9 @@ impl<'a> StepDesk<'a> {
         Some(given.remove(at).1)
     }
 
-    fn offers_rollback(&self, purpose: Purpose) -> bool {
-        self.menu.contains(&Way::Rollback) || purpose == Purpose::Failure || purpose == Purpose::Unknown
+    fn offers_rollback(&self, purpose: Purpose, form: &Form) -> bool {
+        let chosen = matches!(form, Form::Way(ways) if ways.contains(&Way::Rollback));
+        self.menu.contains(&Way::Rollback) || chosen || purpose == Purpose::Failure || purpose == Purpose::Unknown
     }
 }
 
@@ -277,6 +310,10 @@ impl Desk for StepDesk<'_> {
         Box::pin(async { self.heard(self.stop().await) })
     }
 
+    fn note(&self) -> LocalFuture<'_, Result<(), Stop>> {
+        Box::pin(self.take_note())
+    }
+
     fn presence(&self) -> Presence {
         self.engine.operator.presence()
     }
@@ -316,7 +353,11 @@ impl Engine {
             Show::Guidance(text) => self.screen.show(Show::Guidance(&mask(text))),
             Show::Info(text) => self.screen.show(Show::Info(&mask(text))),
             Show::Warning(text) => self.screen.show(Show::Warning(&mask(text))),
-            Show::Progress(text) => self.screen.show(Show::Progress(&mask(text))),
+            Show::Gauge { at, of, gauge } => {
+                let matched = gauge.matched.iter().map(|line| mask(line)).collect();
+                let gauge = Gauge { value: mask(&gauge.value), matched, ..gauge.clone() };
+                self.screen.show(Show::Gauge { at, of, gauge: &gauge });
+            }
             Show::Outcome { key, how, detail, took } => {
                 self.screen.show(Show::Outcome { key, how, detail: &mask(detail), took });
             }

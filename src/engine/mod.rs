@@ -129,7 +129,7 @@ impl Engine {
         let local = tokio::task::LocalSet::new();
         let ending = async {
             let ending = Rc::clone(&self).driven().await;
-            self.watches.borrow_mut().to_the_end = self.watching();
+            self.watches.borrow_mut().to_the_end = self.still_watches();
             ending
         };
         local.run_until(ending).await
@@ -146,7 +146,6 @@ impl Engine {
         {
             return self.ending(stop);
         }
-        self.watch_again();
         loop {
             match self.advance().await {
                 Ok(None) => {}
@@ -160,7 +159,7 @@ impl Engine {
     async fn advance(self: &Rc<Self>) -> Result<Option<Ending>, Stop> {
         self.escalate()?;
         self.start_watches();
-        let breach = self.breaches.borrow_mut().pop_front();
+        let breach = self.next_breach();
         if let Some((key, stop)) = breach
             && let Err(stop) = self.breached(&key, stop).await
         {
@@ -203,7 +202,7 @@ impl Engine {
         let ending = match stop {
             Stop::Broken(error) => return Err(error),
             Stop::Failed(failure) => Ending::Failed(failure.message),
-            Stop::Breached(reason) => Ending::Failed(reason),
+            Stop::Breached(reason) | Stop::Retreat(reason) => Ending::Failed(reason),
             Stop::Missing(question) => Ending::Unanswered(question),
             Stop::Signal(signal) => Ending::Signal(signal),
             Stop::Yielded(by) => Ending::Yielded(by),

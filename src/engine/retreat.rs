@@ -106,6 +106,19 @@ impl Engine {
             let answered = self.consent(&retreat).await?;
             self.commit(answered)?;
         }
+        self.go_back(retreat).await
+    }
+
+    /// The same where the runbook says that nobody is asked.
+    pub(super) async fn retreat_unasked(self: &Rc<Self>, reason: String) -> Result<(), Stop> {
+        let retreat = Retreat { reason: Some(reason.clone()), ..Retreat::default() };
+        let to = self.target(&retreat);
+        self.show(Show::Warning(&format!("Rolling back to {to}, as the runbook says (on_breach: rollback): {reason}")));
+        self.plan_lines(&retreat).iter().for_each(|line| self.show(Show::Info(line)));
+        self.go_back(retreat).await
+    }
+
+    async fn go_back(&self, retreat: Retreat) -> Result<(), Stop> {
         self.turn_back(retreat)?;
         self.stop_watches();
         self.show_run();
@@ -131,6 +144,7 @@ impl Engine {
             menu: vec![Way::Pause],
             rollback: Vec::new(),
             output: None,
+            measured: Vec::new(),
         };
         loop {
             let answered = tokio::select! {

@@ -70,7 +70,7 @@ impl Engine {
                 // What can be read of it is not what is being waited for; the next record will say that it is broken.
                 Err(_) => {}
             }
-            if let Some((key, stop)) = self.breaches.borrow_mut().pop_front() {
+            if let Some((key, stop)) = self.next_breach() {
                 return Trouble::Breach(key, stop);
             }
             if let Err(stop) = self.escalate() {

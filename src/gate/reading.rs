@@ -83,6 +83,18 @@ impl Conditions<'_> {
         self.each().any(|condition| condition.names().is_ok_and(|names| names.contains(name)))
     }
 
+    /// The unit of the value that stands for `facts`: `ms`, `%`, or none.
+    #[must_use]
+    pub fn unit(&self, facts: &Facts) -> &'static str {
+        let value = self.value(facts);
+        let same = |(name, fact): &&(&'static str, Value)| *fact == value && value.is_number() && self.names(name);
+        match facts.iter().find(same).map(|(name, _)| *name) {
+            Some("elapsed_ms" | "p50" | "p95" | "p99") => "ms",
+            Some(name) if name.ends_with("_percent") => "%",
+            _ => "",
+        }
+    }
+
     fn each(&self) -> impl Iterator<Item = &Condition> {
         [self.success, self.failure].into_iter().flatten()
     }

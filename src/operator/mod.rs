@@ -4,6 +4,7 @@
 //! Nothing here has a default: an answer is given or it is missing.
 
 mod due;
+mod gauge;
 pub mod scripted;
 mod show;
 
@@ -13,6 +14,7 @@ use crate::clock::LocalFuture;
 use crate::process::{Left, Loan};
 
 pub use due::{Busy, Due, Falling};
+pub use gauge::Gauge;
 pub use show::{Course, Outcome, Screen, Show};
 
 /// One question.
@@ -32,6 +34,8 @@ pub struct Question {
     pub rollback: Vec<String>,
     /// The file with the step's output so far, for "view output".
     pub output: Option<std::path::PathBuf>,
+    /// What was measured, line by line, for a question that is asked because of it.
+    pub measured: Vec<String>,
 }
 
 /// What a question is about.
@@ -270,6 +274,8 @@ pub enum Attention {
     Interrupt,
     /// The menu.
     Menu,
+    /// A note for the log.
+    Note,
 }
 
 impl Form {

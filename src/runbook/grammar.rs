@@ -263,6 +263,8 @@ static MONITOR: Record = record(
     &[
         may("for", Length),
         may("background", Flag),
+        may("from", Word(&["production"])),
+        may("then", Word(&["behind", "end"])),
         may("on_breach", Word(&["ask", "rollback"])),
         must("probes", List(&Shape::Record(&PROBE))),
     ],

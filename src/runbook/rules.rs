@@ -192,6 +192,13 @@ impl<'a> Rules<'a> {
     fn monitor(&mut self, node: &Node) {
         let probes = node.get("probes").map(Node::items).unwrap_or_default();
         self.unique(probes, "name");
+        if let (Some(then), true) = (node.get("then"), node.get("background").is_some_and(Node::is_true)) {
+            self.find(
+                then,
+                "`then` is for a monitor that is waited for: in the background it lasts as long as `for` says",
+                None,
+            );
+        }
         let lasts = node.get("for").is_some() || node.get("background").is_some_and(Node::is_true);
         for probe in probes {
             if let Some(http) = probe.get("http") {

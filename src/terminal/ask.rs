@@ -152,6 +152,8 @@ impl Session<'_> {
             let reason = self.text_line(question, "nobody", &question.prompt, text.why_nobody).await?;
             return Ok(Answer::NotApproved { reason });
         }
+        // Where something breaks in on the note, the name stands there again.
+        self.terminal.drafts.borrow_mut().insert("answer", name.clone());
         let above = fill(text.approver_note, &[&name]);
         let note = self.text_line(question, "approval", &question.prompt, &above).await?;
         Ok(Answer::Approved { name, note })

@@ -9,6 +9,7 @@
 mod ask;
 mod canvas;
 mod editor;
+mod gauges;
 mod hand_over;
 mod key;
 mod lent;
@@ -155,6 +156,7 @@ impl Terminal {
                     }
                     return Err(unanswered);
                 }
+                Err(Leave::Note(note)) => return Err(Unanswered::Note(note)),
                 Err(Leave::Interrupted(signal)) => return Err(Unanswered::Interrupted(signal)),
             }
         }
@@ -215,12 +217,21 @@ impl Terminal {
         }
     }
 
+    /// Draws what is under way: what is watched, or the line of a command.
+    fn draw(&self, now: Timestamp) {
+        let lines = self.lines.borrow();
+        match self.canvas.spent(now).filter(|_| lines.watches()) {
+            Some(spent) => self.canvas.panel(lines.panel(spent, Canvas::size())),
+            None => self.canvas.tick(now, lines.budget(now)),
+        }
+    }
+
     async fn wanted(&self) -> Attention {
         let mut keys = self.tty.raw().and_then(|raw| Ok((raw, Keys::of(&self.tty)?))).ok();
         let _bar = Bar(&self.canvas);
         loop {
             let now = SystemClock.now();
-            self.canvas.tick(now, self.lines.borrow().budget(now));
+            self.draw(now);
             // While a question is up, the keys are for it.
             let listens = keys.as_mut().filter(|_| !self.canvas.is_taken());
             let key = tokio::select! {
@@ -231,6 +242,9 @@ impl Terminal {
             match key {
                 Ok(Key::Ctrl('c')) => return Attention::Interrupt,
                 Ok(Key::Esc) => return Attention::Menu,
+                Ok(Key::Letter('n')) if self.lines.borrow().watches() => return Attention::Note,
+                // It leads to the question that has the way back among its ways.
+                Ok(Key::Letter('r')) if self.lines.borrow().watches() => return Attention::Menu,
                 Ok(_) => {}
                 // Whoever is told of signals is told of this.
                 Err(Gone) => keys = None,
@@ -303,7 +317,6 @@ impl Screen for Terminal {
             Show::Output(_) if !self.settings.quiet && self.canvas.works() => {
                 self.canvas.message(now, lines.partial().trim());
             }
-            Show::Progress(line) => self.canvas.message(now, clean(line).replace('\n', " ").trim()),
             Show::CommandEnded | Show::Step { .. } => self.canvas.end(),
             Show::KeysLeft => {
                 let said = self.settings.paint().tone(Tone::Dim, self.text.keys_left);

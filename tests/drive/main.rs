@@ -18,4 +18,5 @@ mod lent;
 mod picking;
 mod taken;
 mod terminal;
+mod watched;
 mod whole;
