@@ -160,7 +160,7 @@ impl Engine {
     async fn attend_call(&self, rung: &Rung, menu: &[Way]) -> Result<(), Stop> {
         let say = self.runbook.escalation.get(rung.place).and_then(|written| written.say.as_ref());
         let due = Due {
-            what: Falling::Call { whom: self.contact(&rung.contact), after: rung.after },
+            what: Falling::Call { whom: self.world.masker.text(&self.contact(&rung.contact)), after: rung.after },
             at: rung.at,
             ways: vec![Way::Called, Way::Acknowledged, Way::Decline, Way::Later],
         };
