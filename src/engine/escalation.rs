@@ -74,16 +74,19 @@ impl Engine {
         if !self.run(Run::escalates) {
             return Ok(());
         }
-        let now = self.now();
+        let (now, mut news) = (self.now(), false);
         for Rung { contact, turn, at, .. } in self.rungs().into_iter().filter(|rung| rung.call.is_none()) {
             if at <= now {
+                news = true;
                 self.commit(Event::EscalationDue { contact: contact.clone(), turn })?;
                 let whom = self.contact(&contact);
                 let alone = self.operator.presence() == Presence::File;
                 let next = if alone { " `hotfix note` records what was said." } else { "" };
                 self.show(Show::Warning(&format!("It is time to call {whom}.{next}")));
-                self.show_run();
             }
+        }
+        if news {
+            self.show_run();
         }
         Ok(())
     }
@@ -160,7 +163,7 @@ impl Engine {
     async fn attend_call(&self, rung: &Rung, menu: &[Way]) -> Result<(), Stop> {
         let say = self.runbook.escalation.get(rung.place).and_then(|written| written.say.as_ref());
         let due = Due {
-            what: Falling::Call { whom: self.contact(&rung.contact), after: rung.after },
+            what: Falling::Call { whom: self.world.masker.text(&self.contact(&rung.contact)), after: rung.after },
             at: rung.at,
             ways: vec![Way::Called, Way::Acknowledged, Way::Decline, Way::Later],
         };
@@ -239,7 +242,9 @@ impl Engine {
             format!("{}/{} {}", place + 1, self.runbook.stages.len(), title(stage.title.as_ref(), &stage.id))
         });
         let state = self.run(|run| run.step(&key));
-        let step = self.find(&key).ok().map(|(_, step)| title(step.title.as_ref(), &step.id));
+        let first = stage.and_then(|(_, stage)| stage.steps.first());
+        let step = self.find(&key).ok().map(|(_, step)| step).or(first);
+        let step = step.map(|step| title(step.title.as_ref(), &step.id));
         let failure = state.failure.filter(|_| state.status == Status::Failed);
         let needs = match (step, failure) {
             (Some(step), Some(failure)) => format!("{step} ✗ {}", failure.message),
