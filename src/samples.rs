@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
-use crate::gate::{Measurement, Tally};
+use crate::gate::{Measurement, Past};
 
 /// How many samples a probe has at most that are not sealed.
 pub const SHARE: u64 = 4096;
@@ -292,15 +292,6 @@ pub fn latest(path: &Path) -> io::Result<Vec<Reading>> {
     let newest = last.values().max().copied();
     let lately = |reading: &Reading| newest.is_some_and(|newest| newest.since(last[&reading.step]) <= LATELY);
     Ok(found.into_values().filter(lately).collect())
-}
-
-/// What was measured of one step before: what the counters stand at, and when the last reading was.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Past {
-    /// When the last reading was.
-    pub last: Option<Timestamp>,
-    /// The counters, by the names of the probes.
-    pub tallies: BTreeMap<String, Tally>,
 }
 
 /// What was measured of `step` behind `began`, with the counters as they stand since `counted`. What was thinned out is not counted. A file that is not there has nothing.

@@ -7,7 +7,8 @@ use std::io::Write as _;
 use std::path::Path;
 
 use hotfix::clock::Timestamp;
-use hotfix::samples::{ALL, Checked, Past, SHARE, Sample, Samples, check, latest, past};
+use hotfix::gate::Past;
+use hotfix::samples::{ALL, Checked, SHARE, Sample, Samples, check, latest, past};
 use serde_json::Value;
 
 fn add(samples: &mut Samples, probe: &str, n: u64) {

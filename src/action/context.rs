@@ -17,6 +17,7 @@ use super::command::Capture;
 use super::confirm::OnNo;
 use super::notify::Channel;
 use crate::clock::{Clock, LocalFuture};
+use crate::gate::Gap;
 use crate::git::Repository;
 use crate::http::Http;
 use crate::mask::Masker;
@@ -208,6 +209,8 @@ pub enum Finding {
         /// `success`, `failure`, `inconclusive` or `error`.
         outcome: &'static str,
     },
+    /// Nothing was measured for a time.
+    Unmeasured(Gap),
     /// A gate came to its decision.
     Decided {
         /// `pass`, `fail`, `inconclusive` or `error`.

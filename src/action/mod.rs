@@ -33,6 +33,7 @@ pub use context::{
 pub use run::{make_values, was_announced};
 
 use crate::clock::{LocalFuture, Timestamp};
+use crate::gate::{Gap, Past};
 use crate::operator::Form;
 use crate::vars::Values;
 
@@ -128,12 +129,18 @@ pub enum Behind {
 }
 
 /// One time of watching behind other steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vigil {
     /// When it began, where it lasts as long as it says; else it goes on until it is ended.
     pub began: Option<Timestamp>,
     /// How many readings it bears whatever they are: somebody has just said that it is to go on.
     pub bears: u32,
+    /// What was measured of it before, by this process or another.
+    pub past: Past,
+    /// When nothing was measured of it before.
+    pub gaps: Vec<Gap>,
+    /// When its gate was last decided, and whether it passed.
+    pub decided: Option<(Timestamp, bool)>,
 }
 
 /// The fact of a failed gate that says in lines what was measured.

@@ -14,7 +14,7 @@ use super::http::Http;
 use super::probe::Watch;
 use super::{Behind, COURSE, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, Vigil, Watching};
 use crate::clock::{LocalFuture, Timestamp, brief};
-use crate::gate::{Decision, Verdict};
+use crate::gate::{Coverage, Decision, Verdict};
 use crate::operator::{Gauge, Show};
 use crate::template::{Condition, Length, Template};
 use crate::vars::Values;
@@ -214,9 +214,11 @@ impl Kind for Monitor {
             }
             let length = self.length.as_ref().map(|length| length.resolve(ctx.values)).transpose();
             let length = length.map_err(|why| Stop::failed("template", why))?;
-            let until = length.map(|length| ctx.world.clock.now().plus(length));
+            let began = ctx.world.clock.now();
+            let until = length.map(|length| began.plus(length));
             ctx.desk.show(Show::Command { text: &what, values: &[], timeout: length });
-            let span = Span { until, probes: self.probes.iter().collect(), shown: Shown::Live, bears: 0 };
+            let (probes, vigil) = (self.probes.iter().collect(), Vigil::default());
+            let span = Span { began, until, probes, shown: Shown::Live, vigil };
             let done = watched(ctx, WATCH, self.watch(ctx, span)).await;
             ctx.desk.show(Show::CommandEnded);
             done
@@ -248,20 +250,22 @@ impl Kind for Monitor {
         let began = vigil.began.filter(|_| self.background);
         let until = self.length.as_ref().zip(began);
         let until = until.and_then(|(length, began)| Some(began.plus(length.resolve(ctx.values).ok()?)));
-        let over = until.is_some_and(|until| until <= ctx.world.clock.now());
+        let now = ctx.world.clock.now();
+        // What was not decided when its time was over is decided now, by what was measured.
+        let over = until.is_some() && vigil.decided.is_some_and(|(at, passed)| passed || until <= Some(at));
         let probes: Vec<_> = if began.is_some() { self.probes.iter().collect() } else { self.lasting().collect() };
-        let span = Span { until, probes, shown: Shown::Not, bears: vigil.bears };
+        let span = Span { began: began.unwrap_or(now), until, probes, shown: Shown::Not, vigil };
         (!over && !span.probes.is_empty()).then(|| -> LocalFuture<'a, _> { Box::pin(self.watch(ctx, span)) })
     }
 }
 
 /// What is watched, and how long.
 struct Span<'a> {
+    began: Timestamp,
     until: Option<Timestamp>,
     probes: Vec<&'a Probe>,
     shown: Shown,
-    /// How many readings a probe takes before it comes to anything but a pass.
-    bears: u32,
+    vigil: Vigil,
 }
 
 /// Whether readings are shown.
@@ -269,6 +273,39 @@ struct Span<'a> {
 enum Shown {
     Live,
     Not,
+}
+
+/// What of a watch was measured, for the record.
+struct Covered<'a> {
+    ctx: &'a Context<'a>,
+    /// Nothing where no probe has a beat.
+    coverage: Option<RefCell<Coverage>>,
+}
+
+impl<'a> Covered<'a> {
+    /// Of a watch that began at `began`, where readings come by `beat`: how far apart at most, and how late the first.
+    fn new(ctx: &'a Context<'a>, beat: Option<(Duration, Duration)>, (began, vigil): (Timestamp, &Vigil)) -> Self {
+        let coverage = beat.map(|(apart, late)| {
+            let last = vigil.past.last.unwrap_or(began.plus(late));
+            RefCell::new(Coverage::new(apart, last, vigil.gaps.clone()))
+        });
+        Self { ctx, coverage }
+    }
+
+    /// Something was measured, or there was the last chance: a time without any before it goes on record.
+    fn measured(&self, at: Timestamp) -> Result<(), Stop> {
+        let gap = self.coverage.as_ref().and_then(|coverage| coverage.borrow_mut().measured(at));
+        gap.map_or(Ok(()), |gap| self.ctx.desk.record(Finding::Unmeasured(gap)))
+    }
+
+    /// The decision, with what was not measured held against it where the watch had an end.
+    fn weigh(&self, decision: Decision, (began, until): (Timestamp, Option<Timestamp>)) -> Result<Decision, Stop> {
+        let (Some(until), Some(coverage)) = (until, &self.coverage) else { return Ok(decision) };
+        if until <= self.ctx.world.clock.now() {
+            self.measured(until)?;
+        }
+        Ok(coverage.borrow().weigh(decision, began, until))
+    }
 }
 
 impl Monitor {
@@ -279,27 +316,35 @@ impl Monitor {
 
     /// Measures until every gate is decided, or the first that does not pass.
     async fn watch(&self, ctx: &Context<'_>, span: Span<'_>) -> Result<Done, Stop> {
-        let Span { until, probes, shown, bears } = span;
-        let of = probes.len();
+        let Span { began, until, probes, shown, vigil } = span;
+        let (of, now) = (probes.len(), ctx.world.clock.now());
+        let made = probes.iter().map(|probe| {
+            let before = vigil.past.tallies.get(&probe.name).copied().unwrap_or_default();
+            Ok(Watch::new(probe, ctx, until)?.bearing(vigil.bears).after(before))
+        });
+        let made = made.collect::<Result<Vec<_>, String>>().map_err(|why| Stop::failed("template", why))?;
+        let covered = Covered::new(ctx, made.iter().filter_map(Watch::beat).min(), (began, &vigil));
         let gauges = RefCell::new(vec![None; of]);
         let watches = FuturesUnordered::new();
-        for (at, &probe) in probes.iter().enumerate() {
-            let gauges = &gauges;
+        for (at, watch) in made.into_iter().enumerate() {
+            let (gauges, covered) = (&gauges, &covered);
             let told = move |gauge: &Gauge| {
                 if shown == Shown::Live {
                     ctx.desk.show(Show::Gauge { at, of, gauge });
                 }
                 gauges.borrow_mut()[at] = Some(gauge.clone());
+                covered.measured(ctx.world.clock.now())
             };
-            let watch = Watch::new(probe, ctx, until).map_err(|why| Stop::failed("template", why))?.bearing(bears);
             // A thousand do not knock in the same instant.
             let offset = SPREAD * u32::try_from(at).unwrap_or(u32::MAX);
-            watches.push(async move { (at, watch.run(offset, told).await) });
+            let late = until.is_some_and(|until| until <= now);
+            watches.push(async move { (at, if late { Ok(watch.closed()) } else { watch.run(offset, told).await }) });
         }
         let mut watches = watches;
         let (mut passed, mut result) = (Vec::new(), None);
         while let Some((at, decided)) = watches.next().await {
-            match decided {
+            let weighed = decided.and_then(|decision| covered.weigh(decision, (began, until)));
+            match weighed {
                 Ok(decision) if decision.verdict == Verdict::Pass => passed.push((probes[at].name.as_str(), decision)),
                 other => {
                     result = Some((at, other));

@@ -10,6 +10,7 @@ use super::trouble::Trouble;
 use crate::action::{Asked, Desk, Disturbance, Finding, Stop, Test};
 use crate::clock::LocalFuture;
 use crate::event::{Cut, Event};
+use crate::gate::GAP;
 use crate::operator::{
     Answer, Attention, Course, Form, Gauge, Presence, Purpose, Question, Show, Signal, Unanswered, Way,
 };
@@ -263,6 +264,11 @@ impl Desk for StepDesk<'_> {
             Finding::Approved { approver, note } => Event::ApprovalGiven { step, approver, note },
             Finding::Measured { probe, value, outcome } => {
                 Event::GateMeasured { step, probe, value, outcome: outcome.to_owned() }
+            }
+            Finding::Unmeasured(gap) => {
+                self.engine.show(Show::Warning(&format!("{step}: {}", gap.words())));
+                let (probe, outcome, value) = (String::new(), GAP.to_owned(), serde_json::json!(gap));
+                Event::GateMeasured { step, probe, value, outcome }
             }
             Finding::Decided { decision, reason } => {
                 let samples = self.engine.seal_samples();

@@ -17,10 +17,11 @@ use super::desk::StepDesk;
 use super::place::Origin;
 use crate::action::{Asked, Behind, COURSE, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
 use crate::clock::Timestamp;
+use crate::gate::Past;
 use crate::operator::{Answer, Busy, Form, Presence, Purpose, Show, Way};
 use crate::run::{Phase, Run, Status};
 use crate::runbook::{Body, Trigger};
-use crate::samples::{Sample, Seal};
+use crate::samples::{self, Sample, Seal};
 use crate::template::Condition;
 use crate::vars::text_of;
 
@@ -101,8 +102,8 @@ impl Engine {
         let desk = StepDesk::new(self, key, Vec::new());
         let (values, settings, place, world) = (&values, &settings, &place, &self.world);
         let ctx = Context { values, settings, place, world, desk: &desk };
-        let mut vigil = Vigil { began, bears: 0 };
-        while let Some(watch) = action.kind().behind(&ctx, vigil) {
+        let mut bears = 0;
+        while let Some(watch) = action.kind().behind(&ctx, self.vigil(key, began, bears)) {
             match watch.await {
                 Ok(_) => {
                     self.show(Show::Info(&format!("{key}: what it watched is as it should be")));
@@ -115,9 +116,22 @@ impl Engine {
                 Err(_) => return Ok(()),
             }
             go_on.notified().await;
-            vigil.bears = BEARS;
+            bears = BEARS;
         }
         Ok(())
+    }
+
+    /// How the step `key` goes on watching: as whoever watched before left it.
+    fn vigil(&self, key: &str, began: Option<Timestamp>, bears: u32) -> Vigil {
+        let state = self.run(|run| run.step(key));
+        let since = began.or(state.began_at).unwrap_or(Timestamp::from_millis(0));
+        // What was counted for a decision does not count again.
+        let counted = state.decided.map_or(since, |(at, _)| at);
+        let past = samples::past(&self.paths.samples(), key, (since, counted)).unwrap_or_else(|error| {
+            self.lack_samples(&error);
+            Past::default()
+        });
+        Vigil { began, bears, past, gaps: state.gaps, decided: state.decided }
     }
 
     /// What is to watch now.

@@ -12,6 +12,7 @@ mod increase;
 mod latency;
 mod reading;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use coverage::{Coverage, GAP, Gap};
@@ -148,6 +149,15 @@ impl Limits {
             _ => None,
         }
     }
+}
+
+/// What was measured of one watch before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// When the last reading was.
+    pub last: Option<Timestamp>,
+    /// The counters, by the names of the probes.
+    pub tallies: BTreeMap<String, Tally>,
 }
 
 /// The counters of one gate.

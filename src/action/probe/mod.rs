@@ -29,6 +29,8 @@ const UNITS: [&str; 7] = ["elapsed_ms", "p50", "p95", "p99", "cpu_percent", "mem
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How much longer it is waited for than a request has, so that the request itself says what was wrong.
 const GRACE: Duration = Duration::from_millis(100);
+/// How much later than it should a reading may come on a busy machine.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// A probe at work.
 pub(super) struct Watch<'a> {
@@ -48,6 +50,8 @@ pub(super) struct Watch<'a> {
     /// How many readings there are to be before it comes to anything but a pass. Where there are any, somebody knows that it
     /// could not measure: that it cannot is said again only after it could.
     bears: u32,
+    /// What it counted before.
+    before: Tally,
 }
 
 /// What a source remembers from one reading to the next.
@@ -93,7 +97,21 @@ impl<'a> Watch<'a> {
         let gauge = Gauge::new(probe.name.clone(), held(conditions).join("; "));
         let has_units = UNITS.iter().any(|name| conditions.names(name));
         let (unit, bears) = ("", 0);
-        Ok(Self { probe, ctx, until, limits, delay, deadline, conditions, sense, gauge, unit, has_units, bears })
+        Ok(Self {
+            probe,
+            ctx,
+            until,
+            limits,
+            delay,
+            deadline,
+            conditions,
+            sense,
+            gauge,
+            unit,
+            has_units,
+            bears,
+            before: Tally::default(),
+        })
     }
 
     /// The same, which comes to nothing but a pass before it has read `bears` times.
@@ -101,10 +119,31 @@ impl<'a> Watch<'a> {
         Self { bears, ..self }
     }
 
+    /// The same, which goes on from these counters.
+    pub(super) fn after(self, before: Tally) -> Self {
+        Self { before, ..self }
+    }
+
+    /// How far apart two readings may be for nothing to be missed between them, and how late the first; nothing where it is read
+    /// once.
+    pub(super) fn beat(&self) -> Option<(Duration, Duration)> {
+        let apart = self.limits.interval?.saturating_mul(2).saturating_add(self.deadline).saturating_add(SLACK);
+        Some((apart, self.delay))
+    }
+
+    /// What it comes to by what it counted before, where there is no more time.
+    pub(super) fn closed(&self) -> Decision {
+        self.before.close(&self.limits)
+    }
+
     /// Measures until it is decided, beginning `offset` later than it could. `told` learns of each measurement.
-    pub(super) async fn run(mut self, offset: Duration, told: impl Fn(&Gauge)) -> Result<Decision, Stop> {
+    pub(super) async fn run(
+        mut self,
+        offset: Duration,
+        told: impl Fn(&Gauge) -> Result<(), Stop>,
+    ) -> Result<Decision, Stop> {
         let clock = &self.ctx.world.clock;
-        let (mut tally, mut last) = (Tally::default(), None);
+        let (mut tally, mut last) = (self.before, None);
         let mut due = clock.now().plus(self.delay).plus(offset);
         if matches!(self.sense, Sense::Log(_)) {
             self.pass(self.until.map_or(due, |until| until.min(due))).await;
@@ -163,7 +202,12 @@ impl<'a> Watch<'a> {
     }
 
     /// Measures once, and says and writes down what came of it.
-    async fn take(&mut self, tally: &mut Tally, last: &mut Option<Judged>, told: &impl Fn(&Gauge)) -> Result<(), Stop> {
+    async fn take(
+        &mut self,
+        tally: &mut Tally,
+        last: &mut Option<Judged>,
+        told: &impl Fn(&Gauge) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
         let Some(judged) = self.measure().await else { return Ok(()) };
         tally.record(judged.measurement);
         let (outcome, probe) = (judged.measurement.word(), self.probe.name.clone());
@@ -177,7 +221,7 @@ impl<'a> Watch<'a> {
         if let Sense::Log(follower) = &mut self.sense {
             self.gauge.matches(follower.latest());
         }
-        told(&self.gauge);
+        told(&self.gauge)?;
         self.ctx.desk.sample(&probe, &judged.value, outcome);
         let value = judged.value.clone();
         if last.replace(judged).is_none_or(|last| last.measurement.word() != outcome) {
