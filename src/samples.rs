@@ -294,11 +294,11 @@ pub fn latest(path: &Path) -> io::Result<Vec<Reading>> {
     Ok(found.into_values().filter(lately).collect())
 }
 
-/// What was measured of `step` behind `began`, with the counters as they stand since `counted`. What was thinned out is not counted. A file that is not there has nothing.
+/// What was measured of `step` from `began` on, with the counters as they stand since a gate was `decided`, where one was. What was thinned out is not counted. A file that is not there has nothing.
 ///
 /// # Errors
 /// Where it is there and cannot be read.
-pub fn past(path: &Path, step: &str, (began, counted): (Timestamp, Timestamp)) -> io::Result<Past> {
+pub fn past(path: &Path, step: &str, (began, decided): (Timestamp, Option<Timestamp>)) -> io::Result<Past> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Past::default()),
         file => file?,
@@ -306,11 +306,12 @@ pub fn past(path: &Path, step: &str, (began, counted): (Timestamp, Timestamp)) -
     let (mut reader, mut line, mut past) = (BufReader::new(file), Vec::new(), Past::default());
     while next(&mut reader, &mut line)? {
         let Ok(reading) = serde_json::from_slice::<Reading>(&line) else { continue };
-        if reading.step != step || reading.at <= began {
+        if reading.step != step || reading.at < began {
             continue;
         }
         past.last = past.last.max(Some(reading.at));
-        if let (true, Ok(outcome)) = (reading.at > counted, Measurement::deserialize(Value::from(reading.outcome))) {
+        let counts = decided.is_none_or(|decided| reading.at > decided);
+        if let (true, Ok(outcome)) = (counts, Measurement::deserialize(Value::from(reading.outcome))) {
             past.tallies.entry(reading.probe).or_default().record(outcome);
         }
     }

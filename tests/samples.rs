@@ -151,18 +151,18 @@ fn what_was_measured_before_is_counted_from_where_it_counts_and_its_end_is_known
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("samples.jsonl");
     let at = |n: i64| Timestamp::from_millis(n * 1000);
-    assert_eq!(past(&path, "s/m", (at(0), at(0))).unwrap(), Past::default());
+    assert_eq!(past(&path, "s/m", (at(0), None)).unwrap(), Past::default());
     let mut samples = Samples::at(path.clone());
     let readings =
         [(1, "s/m", "failure"), (2, "s/m", "success"), (3, "s/m", "error"), (4, "s/m", "error"), (5, "s/o", "failure")];
     for (n, step, outcome) in readings {
         samples.add(&Sample { step, probe: "p", at: at(n), value: &n.into(), outcome }, 0).unwrap();
     }
-    let of = |began, counted| past(&path, "s/m", (at(began), at(counted))).unwrap();
-    let whole = of(0, 0);
+    let of = |began, decided: Option<i64>| past(&path, "s/m", (at(began), decided.map(at))).unwrap();
+    let whole = of(1, None);
     let tally = whole.tallies["p"];
     assert_eq!((whole.last, tally.successes, tally.failures, tally.consecutive_errors), (Some(at(4)), 1, 1, 2));
-    let later = of(0, 3);
+    let later = of(0, Some(3));
     assert_eq!((later.last, later.tallies["p"].errors, later.tallies["p"].failures), (Some(at(4)), 1, 0));
-    assert_eq!(of(4, 4), Past::default());
+    assert_eq!(of(5, None), Past::default());
 }

@@ -126,8 +126,8 @@ impl Engine {
         let state = self.run(|run| run.step(key));
         let since = began.or(state.began_at).unwrap_or(Timestamp::from_millis(0));
         // What was counted for a decision does not count again.
-        let counted = state.decided.map_or(since, |(at, _)| at);
-        let past = samples::past(&self.paths.samples(), key, (since, counted)).unwrap_or_else(|error| {
+        let decided = state.decided.map(|(at, _)| at);
+        let past = samples::past(&self.paths.samples(), key, (since, decided)).unwrap_or_else(|error| {
             self.lack_samples(&error);
             Past::default()
         });

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hotfix::action::World;
-use hotfix::clock::{FakeClock, LocalFuture, Timestamp};
+use hotfix::clock::{Clock as _, FakeClock, LocalFuture, Timestamp};
 use hotfix::engine::{Book, Ending, Engine};
 use hotfix::event::{Event, FORMAT};
 use hotfix::git::{Prompts, Repository};
@@ -37,6 +37,10 @@ pub(crate) enum Does {
     Leaves(Unanswered),
     /// Thinks for so many minutes, and on until something comes between.
     Thinks(i64),
+    /// Waits until it is so many minutes after the run began, and does this then.
+    At(i64, Box<Does>),
+    /// Has the machine sleep for so many minutes, and does this then.
+    Sleeps(i64, Box<Does>),
 }
 
 pub(crate) fn way(way: Way) -> Does {
@@ -64,13 +68,13 @@ struct Person {
     presence: Presence,
 }
 
-impl Operator for Person {
-    fn ask<'a>(&'a self, question: &'a Question) -> LocalFuture<'a, Result<Answer, Unanswered>> {
+impl Person {
+    fn sleeps(&self, minutes: i64) {
+        self.clock.set(Timestamp::from_millis(self.clock.now().millis() + minutes * 60_000));
+    }
+
+    fn does<'a>(&'a self, does: Does, question: &'a Question) -> LocalFuture<'a, Result<Answer, Unanswered>> {
         Box::pin(async move {
-            self.asked.borrow_mut().push(question.clone());
-            let next = self.plan.borrow_mut().pop_front();
-            let (step, does) = next.unwrap_or_else(|| panic!("not planned: {question:?}"));
-            assert_eq!(step, question.step, "{question:?}");
             match does {
                 Does::Answers(answer) => {
                     assert!(question.form.accepts(&answer), "{answer:?} does not fit {question:?}");
@@ -78,12 +82,36 @@ impl Operator for Person {
                 }
                 Does::Leaves(unanswered) => Err(unanswered),
                 Does::Thinks(minutes) => {
-                    self.clock.set(Timestamp::from_millis(
-                        hotfix::clock::Clock::now(&self.clock).millis() + minutes * 60_000,
-                    ));
+                    self.sleeps(minutes);
                     std::future::pending().await
                 }
+                Does::At(minutes, then) => {
+                    while self.clock.now().millis() < START + minutes * 60_000 {
+                        tokio::task::yield_now().await;
+                    }
+                    // What is due then comes first.
+                    for _ in 0..100 {
+                        tokio::task::yield_now().await;
+                    }
+                    self.does(*then, question).await
+                }
+                Does::Sleeps(minutes, then) => {
+                    self.sleeps(minutes);
+                    self.does(*then, question).await
+                }
             }
+        })
+    }
+}
+
+impl Operator for Person {
+    fn ask<'a>(&'a self, question: &'a Question) -> LocalFuture<'a, Result<Answer, Unanswered>> {
+        Box::pin(async move {
+            self.asked.borrow_mut().push(question.clone());
+            let next = self.plan.borrow_mut().pop_front();
+            let (step, does) = next.unwrap_or_else(|| panic!("not planned: {question:?}"));
+            assert_eq!(step, question.step, "{question:?}");
+            self.does(does, question).await
         })
     }
 

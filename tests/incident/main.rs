@@ -5,3 +5,4 @@
 mod calls;
 mod fixture;
 mod news;
+mod observe;
