@@ -11,8 +11,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use chrono::{DateTime, Local, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use chrono::{DateTime, Days, Local, NaiveTime, SecondsFormat, TimeZone, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A future that stays on the thread that made it.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -44,6 +44,12 @@ impl Timestamp {
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// This moment and `by` earlier.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// Reads RFC 3339; `None` where `text` is not that.
@@ -80,6 +86,33 @@ impl Timestamp {
         self.utc().with_timezone(&Local).format("%Y-%m-%d").to_string()
     }
 
+    /// `YYYY-MM-DD HH:MM:SS +ZZ:ZZ`: the same with its date and the distance of its zone from UTC.
+    #[must_use]
+    pub fn local_in_full(self) -> String {
+        self.utc().with_timezone(&Local).format("%Y-%m-%d %H:%M:%S %:z").to_string()
+    }
+
+    /// The latest moment, this one at most, at which a clock here shows `text`: `HH:MM` or `HH:MM:SS`. `None` where `text` is no
+    /// time of day.
+    #[must_use]
+    pub fn latest_at(self, text: &str) -> Option<Self> {
+        self.latest_in(&Local, text)
+    }
+
+    fn latest_in(self, zone: &impl TimeZone, text: &str) -> Option<Self> {
+        let time = ["%H:%M", "%H:%M:%S"].iter().find_map(|form| NaiveTime::parse_from_str(text, form).ok())?;
+        let today = self.utc().with_timezone(zone).date_naive();
+        // In the night when the clock is set forward an hour is missing; then the day before has it.
+        let days = (0..=2).filter_map(|back| today.checked_sub_days(Days::new(back)));
+        let shown = days.flat_map(|day| {
+            // In the night when it is set back an hour comes twice.
+            let at = day.and_time(time);
+            let found = [zone.from_local_datetime(&at).latest(), zone.from_local_datetime(&at).earliest()];
+            found.into_iter().flatten().map(|at| Self(at.timestamp_millis()))
+        });
+        shown.filter(|at| *at <= self).max()
+    }
+
     /// `YYYY-MM-DD` in UTC.
     #[must_use]
     pub fn date(self) -> String {
@@ -104,6 +137,14 @@ impl fmt::Display for Timestamp {
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// Read as it is written.
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no time")))
     }
 }
 
@@ -203,6 +244,25 @@ mod tests {
         assert_eq!(at.to_string(), "2025-11-23T03:57:00.007Z");
         assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn a_time_of_day_is_the_latest_such_moment() {
+        let at = |text: &str| Timestamp::parse(text).unwrap_or(Timestamp::from_millis(0));
+        let now = at("2025-11-23T03:10:30+01:00");
+        let zone = chrono::FixedOffset::east_opt(3600).unwrap_or_else(|| panic!("an hour"));
+        for (text, found) in [
+            ("02:40", "2025-11-23T02:40:00+01:00"),
+            ("2:40", "2025-11-23T02:40:00+01:00"),
+            ("03:10:30", "2025-11-23T03:10:30+01:00"),
+            ("03:10:31", "2025-11-22T03:10:31+01:00"),
+            ("23:59", "2025-11-22T23:59:00+01:00"),
+        ] {
+            assert_eq!(now.latest_in(&zone, text), Some(at(found)), "{text}");
+        }
+        for text in ["", "25:00", "02:60", "02", "noon", "02:40 pm", "-1:00"] {
+            assert_eq!(now.latest_in(&zone, text), None, "{text}");
+        }
     }
 
     #[test]

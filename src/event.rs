@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::clock::Timestamp;
 use crate::operator::{Answer, Purpose};
 use crate::samples::Seal;
 
@@ -14,7 +15,7 @@ pub use record::{GENESIS, Record};
 
 /// The format that this program writes, and the newest that it reads: one more with every event, field or meaning that a program
 /// before it would overlook.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// What happened. The tag is the event's name in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub enum Event {
         /// What the environment variables were that must be the same wherever the run is driven.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         environment: BTreeMap<String, String>,
+        /// When the incident began, where that was before this record.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident_began: Option<Timestamp>,
         /// What there was to be said before it began: the remote was not asked, a script is missing, ….
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         warnings: Vec<String>,
@@ -147,13 +151,16 @@ pub enum Event {
         /// The operator's reason, or the condition that did not hold.
         reason: String,
     },
-    /// A step began and how it ended is not known.
+    /// A step began, and is to begin again.
     #[serde(rename = "step.interrupted")]
     StepInterrupted {
         /// The step: `stage/step`.
         step: String,
         /// From 1.
         attempt: u32,
+        /// What is known of how it ended; nothing where there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<Cut>,
     },
     /// A question was answered.
     #[serde(rename = "prompt.answered")]
@@ -207,18 +214,33 @@ pub enum Event {
     EscalationDue {
         /// Whom to call.
         contact: String,
+        /// Which of the rungs that name this contact, from 1.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        turn: u32,
     },
     /// Somebody was called.
     #[serde(rename = "escalation.made")]
     EscalationMade {
         /// Who was called.
         contact: String,
+        /// Which of the rungs that name this contact, from 1.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        turn: u32,
+        /// Whether they were reached and have taken it on.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        acknowledged: bool,
+        /// What was said, where the operator says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// The operator decided against calling.
     #[serde(rename = "escalation.declined")]
     EscalationDeclined {
         /// Who was not called.
         contact: String,
+        /// Which of the rungs that name this contact, from 1.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        turn: u32,
         /// Why.
         reason: String,
     },
@@ -289,6 +311,31 @@ pub enum Event {
     },
 }
 
+/// What is known of a step that was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// It is a question, and nobody had answered it.
+    Unanswered,
+    /// It may be done twice: it changes nothing, or looks first at what is done.
+    Harmless,
+    /// Its command had not begun.
+    NotBegun,
+}
+
+impl Cut {
+    /// What is known, or that nothing is, in words.
+    #[must_use]
+    pub fn words(known: Option<Self>) -> &'static str {
+        match known {
+            Some(Self::Unanswered) => "it was not answered yet, and is asked again",
+            Some(Self::Harmless) => "it is done again, which does no harm",
+            Some(Self::NotBegun) => "its command had not begun",
+            None => "how it ended is not known",
+        }
+    }
+}
+
 impl Event {
     /// That the run is taken up again by this program.
     #[must_use]
@@ -297,7 +344,12 @@ impl Event {
     }
 }
 
-/// The format of journals that do not name one.
+/// The format of journals that do not name one, and the turn of rungs that do not.
 fn first() -> u32 {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_first(turn: &u32) -> bool {
+    *turn == 1
 }

@@ -5,20 +5,22 @@
 
 pub mod clock;
 pub mod digest;
-pub mod samples;
 pub mod vars;
 pub mod template;
+pub mod since;
 pub mod mask;
 pub mod process;
 pub mod version;
 pub mod git;
 pub mod http;
 pub mod gate;
+pub mod samples;
 pub mod operator;
 pub mod action;
 pub mod runbook;
 pub mod event;
 pub mod run;
+pub mod schedule;
 pub mod journal;
 pub mod report;
 pub mod store;

@@ -297,7 +297,7 @@ fn fits(form: &Form) -> String {
         Form::Approve { .. } => "{approve: NAME, note: TEXT}, or {skip: REASON} where it is optional".to_owned(),
         Form::Hand => "done".to_owned(),
         Form::Shell { .. } => "a command to run there, or done".to_owned(),
-        Form::Way(_) => "a way on".to_owned(),
+        Form::Way(_) | Form::Due(_) => "a way on".to_owned(),
     }
 }
 

@@ -7,17 +7,19 @@
 //! together have about [`ALL`]. When a gate decides, the journal takes the digest of everything up to then; what it covers is
 //! sealed and is not thinned any more, so that the digest holds for good.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
+use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
+use crate::gate::{Measurement, Past};
 
 /// How many samples a probe has at most that are not sealed.
 pub const SHARE: u64 = 4096;
@@ -244,4 +246,74 @@ pub fn check<'a>(path: &Path, seals: impl IntoIterator<Item = &'a Seal>) -> io::
         count = seal.count;
     }
     Ok(Checked::Unbroken(count))
+}
+
+/// The last reading of a probe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// The step: `stage/step`.
+    pub step: String,
+    /// The probe's name.
+    pub probe: String,
+    /// When it was read.
+    pub at: Timestamp,
+    /// What was read.
+    pub value: Value,
+    /// `success`, `failure`, `inconclusive` or `error`.
+    pub outcome: String,
+}
+
+/// How much of the end of the file is looked at for the last readings, in bytes.
+const END: u64 = 256 * 1024;
+
+/// How much earlier than the last of all the last reading of a step may be, for it to count as watched still.
+const LATELY: Duration = Duration::from_secs(300);
+
+/// The last readings of what is watched, by step and probe. A file that is not there has none.
+///
+/// # Errors
+/// Where it is there and cannot be read.
+pub fn latest(path: &Path) -> io::Result<Vec<Reading>> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    file.seek(io::SeekFrom::Start(length.saturating_sub(END)))?;
+    let (mut reader, mut line) = (BufReader::new(file.take(END)), Vec::new());
+    let mut found: BTreeMap<(String, String), Reading> = BTreeMap::new();
+    let mut last: BTreeMap<String, Timestamp> = BTreeMap::new();
+    while next(&mut reader, &mut line)? {
+        // The first may be the end of a longer one.
+        let Ok(reading) = serde_json::from_slice::<Reading>(&line) else { continue };
+        last.insert(reading.step.clone(), reading.at);
+        found.insert((reading.step.clone(), reading.probe.clone()), reading);
+    }
+    let newest = last.values().max().copied();
+    let lately = |reading: &Reading| newest.is_some_and(|newest| newest.since(last[&reading.step]) <= LATELY);
+    Ok(found.into_values().filter(lately).collect())
+}
+
+/// What was measured of `step` from `began` on, with the counters as they stand since a gate was `decided`, where one was. What was thinned out is not counted. A file that is not there has nothing.
+///
+/// # Errors
+/// Where it is there and cannot be read.
+pub fn past(path: &Path, step: &str, (began, decided): (Timestamp, Option<Timestamp>)) -> io::Result<Past> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Past::default()),
+        file => file?,
+    };
+    let (mut reader, mut line, mut past) = (BufReader::new(file), Vec::new(), Past::default());
+    while next(&mut reader, &mut line)? {
+        let Ok(reading) = serde_json::from_slice::<Reading>(&line) else { continue };
+        if reading.step != step || reading.at < began {
+            continue;
+        }
+        past.last = past.last.max(Some(reading.at));
+        let counts = decided.is_none_or(|decided| reading.at > decided);
+        if let (true, Ok(outcome)) = (counts, Measurement::deserialize(Value::from(reading.outcome))) {
+            past.tallies.entry(reading.probe).or_default().record(outcome);
+        }
+    }
+    Ok(past)
 }

@@ -91,6 +91,9 @@ pub struct Holder {
     /// Process ids are used again: a process with this id that began at another time is not the holder.
     #[serde(default)]
     pub started: u64,
+    /// Whether it has no terminal and lets go of the run where somebody takes it up.
+    #[serde(default)]
+    pub detached: bool,
 }
 
 /// Whether a holder still is one.
@@ -110,7 +113,15 @@ impl Holder {
     pub fn this_process(run: &str, (user, host): (&str, &str), since: Timestamp) -> Self {
         let pid = std::process::id();
         let started = process::started(pid).unwrap_or(0);
-        Self { pid, host: host.into(), user: user.into(), since: since.to_string(), run: run.into(), started }
+        Self {
+            pid,
+            host: host.into(),
+            user: user.into(),
+            since: since.to_string(),
+            run: run.into(),
+            started,
+            detached: false,
+        }
     }
 
     /// Whether it still holds the lock, as far as that can be seen from the machine `host`.
@@ -264,7 +275,7 @@ impl Store {
     /// [`StoreError::Locked`] with whoever holds it.
     pub fn lock(&self, holder: &Holder) -> Result<DriverLock, StoreError> {
         make_dir(&self.root)?;
-        let path = self.root.join("lock");
+        let path = self.lock_path();
         let file = private().read(true).write(true).create(true).truncate(false).open(&path);
         // Where nothing can be written any more, it can still be held.
         let file = file.or_else(|error| File::open(&path).map_err(|_| error));
@@ -279,7 +290,8 @@ impl Store {
             let other = read_holder(&mut file);
             let gone = other.as_ref().is_none_or(|other| other.life(&holder.host) == Life::Dead);
             if !gone || waited >= PATIENCE {
-                return Err(StoreError::Locked(other));
+                // Whoever holds it could not say so, where the one it names is gone.
+                return Err(StoreError::Locked(other.filter(|_| !gone)));
             }
             pause(RETRY);
             waited += RETRY;
@@ -290,11 +302,17 @@ impl Store {
         Ok(lock)
     }
 
+    /// The file whose lock the driver holds.
+    #[must_use]
+    pub fn lock_path(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
     /// Whoever last took the driver's lock; no lock is taken to see it. Whether they still hold it is told by
     /// [`Holder::life`].
     #[must_use]
     pub fn holder(&self) -> Option<Holder> {
-        read_holder(&mut File::open(self.root.join("lock")).ok()?)
+        read_holder(&mut File::open(self.lock_path()).ok()?)
     }
 
     /// Removes what is left of runs whose beginning was cut off long ago. They never were.

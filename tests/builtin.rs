@@ -54,20 +54,24 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("branch/switch-main", &["base == 'trunk'", "git checkout"]),
     ("branch/pull-main", &["base == 'trunk'", r#"git pull --ff-only "$HOTFIX_REMOTE" "$HOTFIX_MAIN""#]),
     ("branch/from-trunk", &["base == 'trunk'", "{{ branch }}", "{{ main }}"]),
+    ("develop/way", &["write", "cherry-pick", "fix_way"]),
+    ("develop/take", &["fix_way == 'cherry-pick'", "{{ main }}"]),
+    ("develop/fix", &["not taken"]),
     ("test/focused", &["npm test -- --testPathPattern="]),
     ("test/security", &["npm run test:security"]),
     ("release/details", &["fix_items"]),
     ("release/bump", &["{{ version }}"]),
     ("release/commit", &["hotfix: {{ fix_title }}", "{{ fix_items }}", "Fixes: #{{ issue }}"]),
     ("release/tag", &["{{ new_tag }}", "Hotfix {{ new_tag }}: {{ fix_title }}"]),
-    ("release/push/git/push/0", &["{{ branch }}"]),
-    ("release/push/git/push/1", &["{{ new_tag }}"]),
+    ("release/tag/git/tested", &["test"]),
+    ("release/push/git", &["{{ branch }}", "{{ new_tag }}"]),
     ("staging/deploy-staging/run", &[r#"./deploy-staging.sh "$HOTFIX_NEW_TAG""#]),
     ("staging/deploy-staging/undo", &[r#"./deploy-staging.sh "$HOTFIX_ROLLBACK_TO""#]),
     ("staging/login/http", &["POST", "{{ staging_url }}/api/auth/login", "application/json"]),
     ("staging/login/http/json", &["{{ test_email }}", "{{ env.LOGIN_PASSWORD }}"]),
     ("staging/smoke", &["npm run test:smoke:staging"]),
     ("strategy/choose", &["blue-green", "rolling", "direct", "strategy"]),
+    ("strategy/baseline", &["continue", "response-time", "exceptions", "error-rate", "auth-success", "cpu", "memory"]),
     ("strategy/deploy-blue", &[r#"./deploy-blue.sh "$HOTFIX_NEW_TAG""#, "strategy == 'blue-green'"]),
     ("strategy/health-blue", &["./health-check-blue.sh", "strategy == 'blue-green'"]),
     ("deploy/switch", &["./switch-to-blue.sh", "strategy == 'blue-green'"]),
@@ -98,9 +102,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("observe/watch/error-rate", &["{{ error_rate_query }}"]),
     ("observe/watch/health", &["elapsed_ms < max_response_ms"]),
     ("observe/looks/group/repeat", &["observation == 'over'"]),
-    ("observe/looks/tickets", &["tickets"]),
-    ("observe/looks/feedback", &["feedback"]),
-    ("observe/looks/unexpected", &["unexpected"]),
+    ("observe/looks", &["tickets", "feedback", "unexpected"]),
     ("merge-back/when", &["direction == 'forward'"]),
     ("merge-back/checkout", &[r#"git checkout "$HOTFIX_MAIN""#]),
     ("merge-back/pull", &[r#"git pull --ff-only "$HOTFIX_REMOTE" "$HOTFIX_MAIN""#]),
@@ -276,7 +278,10 @@ fn expressions(text: &str) -> Vec<&str> {
 
 fn is_prose(path: &[String]) -> bool {
     let field = path.iter().rev().find(|part| part.parse::<usize>().is_err()).map_or("", String::as_str);
-    matches!(field, "title" | "guide" | "note" | "prompt" | "item" | "checklist" | "confirm" | "shell" | "notify")
+    matches!(
+        field,
+        "title" | "guide" | "note" | "prompt" | "item" | "checklist" | "confirm" | "shell" | "notify" | "say"
+    ) || (path[0] == "updates" && field == "text")
         || (path[0] == "contacts" && field == "name")
 }
 

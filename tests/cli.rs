@@ -39,6 +39,7 @@ fn begin(dir: &Path) -> RunPaths {
         runbook: String::new(),
         vars: BTreeMap::new(),
         environment: BTreeMap::new(),
+        incident_began: None,
         warnings: vec![],
     };
     let store = Store::under(&dir.join(".git"));

@@ -166,6 +166,13 @@ fn gates_end() {
     refused(&probe("interval: 5s"), "6:63", "never ends");
     read(&probe("count: 2, interval: 5s")).unwrap();
     read(&probe("count: 1")).unwrap();
+    let watch = |fields: &str| {
+        steps(&format!("- {{ id: a, monitor: {{ {fields}, probes: [{{ name: p, run: x, interval: 5s }}] }} }}"))
+    };
+    read(&watch("for: 1m, from: production, then: end")).unwrap();
+    read(&watch("background: true, from: production")).unwrap();
+    refused(&watch("background: true, then: end"), "6:49", "waited for");
+    refused(&watch("for: 1m, from: start"), "6:40", "production");
 }
 
 #[test]

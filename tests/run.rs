@@ -7,12 +7,12 @@ use hotfix::clock::Timestamp;
 use hotfix::event::{Event, Record};
 use hotfix::operator::{Answer, Purpose};
 use hotfix::run::{
-    Courses, Next, Outline, Phase, Reach, Repeat, Run, StageOutline, Status, StepOutline, Trigger, Undo,
+    Courses, Next, Outline, Phase, Reach, Repeat, Run, Shows, StageOutline, Status, StepOutline, Trigger, Undo,
 };
 
 fn step(key: &str, reach: Reach, undo: Undo) -> StepOutline {
     let course = if key.starts_with("rollback/") { Courses::Both } else { Courses::Forward };
-    StepOutline { key: key.into(), reach, undo, repeat: Repeat::Once, course, group: None }
+    StepOutline { key: key.into(), reach, undo, repeat: Repeat::Once, course, shows: Shows::Nothing, group: None }
 }
 
 fn outline() -> Outline {
@@ -57,6 +57,7 @@ impl Driver {
             runbook: String::new(),
             vars: BTreeMap::new(),
             environment: BTreeMap::new(),
+            incident_began: None,
             warnings: vec![],
         });
         driver
@@ -282,6 +283,7 @@ fn a_step_that_always_runs_runs_again_on_resume_and_the_rest_does_not() {
         runbook: String::new(),
         vars: BTreeMap::new(),
         environment: BTreeMap::new(),
+        incident_began: None,
         warnings: vec![],
     });
     while driver.run.next() != Next::OpenStage("staging".into()) {

@@ -7,7 +7,8 @@ use std::io::Write as _;
 use std::path::Path;
 
 use hotfix::clock::Timestamp;
-use hotfix::samples::{ALL, Checked, SHARE, Sample, Samples, check};
+use hotfix::gate::Past;
+use hotfix::samples::{ALL, Checked, SHARE, Sample, Samples, check, latest, past};
 use serde_json::Value;
 
 fn add(samples: &mut Samples, probe: &str, n: u64) {
@@ -122,4 +123,46 @@ fn what_is_sealed_stays_as_it_is_and_every_seal_holds() {
     bytes.truncate(usize::try_from(seals[1].bytes).unwrap() - 1);
     fs::write(&path, &bytes).unwrap();
     assert!(matches!(check(&path, &seals).unwrap(), Checked::Broken(_)));
+}
+
+#[test]
+fn the_latest_are_of_what_is_watched_now_also_in_a_long_file_whose_end_was_torn() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("samples.jsonl");
+    assert_eq!(latest(&path).unwrap(), []);
+    let mut samples = Samples::at(path.clone());
+    let mut write = |step: &str, probe: &str, n: i64| {
+        let at = Timestamp::from_millis(n * 1000);
+        samples.add(&Sample { step, probe, at, value: &n.into(), outcome: "success" }, 0).unwrap();
+    };
+    write("s/old", "gone", 1);
+    (0..3500).for_each(|n| write("s/m", "b", n));
+    write("s/other", "c", 3400);
+    write("s/m", "a", 3500);
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"step\":\"s/m\",\"probe\":\"a\"").unwrap();
+    assert!(fs::metadata(&path).unwrap().len() > 256 * 1024);
+    let found = latest(&path).unwrap();
+    let found: Vec<_> = found.iter().map(|reading| (&*reading.step, &*reading.probe, reading.value.as_i64())).collect();
+    assert_eq!(found, [("s/m", "a", Some(3500)), ("s/m", "b", Some(3499)), ("s/other", "c", Some(3400))]);
+}
+
+#[test]
+fn what_was_measured_before_is_counted_from_where_it_counts_and_its_end_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("samples.jsonl");
+    let at = |n: i64| Timestamp::from_millis(n * 1000);
+    assert_eq!(past(&path, "s/m", (at(0), None)).unwrap(), Past::default());
+    let mut samples = Samples::at(path.clone());
+    let readings =
+        [(1, "s/m", "failure"), (2, "s/m", "success"), (3, "s/m", "error"), (4, "s/m", "error"), (5, "s/o", "failure")];
+    for (n, step, outcome) in readings {
+        samples.add(&Sample { step, probe: "p", at: at(n), value: &n.into(), outcome }, 0).unwrap();
+    }
+    let of = |began, decided: Option<i64>| past(&path, "s/m", (at(began), decided.map(at))).unwrap();
+    let whole = of(1, None);
+    let tally = whole.tallies["p"];
+    assert_eq!((whole.last, tally.successes, tally.failures, tally.consecutive_errors), (Some(at(4)), 1, 1, 2));
+    let later = of(0, Some(3));
+    assert_eq!((later.last, later.tallies["p"].errors, later.tallies["p"].failures), (Some(at(4)), 1, 0));
+    assert_eq!(of(5, None), Past::default());
 }

@@ -18,6 +18,7 @@ fn begin(store: &Store, issue: &str) -> Result<RunPaths, StoreError> {
         runbook: "name: x\n".into(),
         vars: BTreeMap::new(),
         environment: BTreeMap::new(),
+        incident_began: None,
         warnings: vec![],
     };
     store.begin(&clock, issue, ("ada", "db1"), ("name: x\n", vec![first]))
@@ -25,7 +26,7 @@ fn begin(store: &Store, issue: &str) -> Result<RunPaths, StoreError> {
 
 fn holder(run: &str) -> Holder {
     let (host, user, since) = ("db1".into(), "ada".into(), "2025-11-23T03:57:00.000Z".into());
-    Holder { pid: std::process::id(), host, user, since, run: run.into(), started: 0 }
+    Holder { pid: std::process::id(), host, user, since, run: run.into(), started: 0, detached: false }
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl Kind for Approve {
     }
 
     fn repetition(&self) -> Repetition {
-        Repetition::Unasked
+        Repetition::Question
     }
 
     fn form(&self, values: &Values) -> Result<Option<Form>, String> {

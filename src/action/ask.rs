@@ -74,7 +74,7 @@ impl Kind for Ask {
     }
 
     fn repetition(&self) -> Repetition {
-        Repetition::Unasked
+        Repetition::Question
     }
 
     fn gives(&self) -> Vec<&str> {

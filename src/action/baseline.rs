@@ -7,10 +7,35 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::monitor::{Capture, Probe};
-use crate::gate::{Facts, Judged, Measurement};
+use super::monitor::Probe;
+use super::{Context, Done, Finding, Stop};
+use crate::gate::{Decision, Facts, Judged, Measurement, Verdict};
+use crate::operator::Show;
+use crate::vars::text_of;
+
+/// What of a source's measurements a variable gets: the median of all readings, and of those that are percentiles of all
+/// readings already, the last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Capture(String);
+
+impl Capture {
+    /// The measurement's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn goes_on(&self) -> bool {
+        matches!(self.0.as_str(), "p50" | "p95" | "p99")
+    }
+}
+
+/// What the gate of a probe came to, by its name.
+type Decided<'a> = (&'a str, Decision);
 
 /// The numbers of all probes of a monitor, by the variable that is to get them.
 #[derive(Debug, Default)]
@@ -30,8 +55,39 @@ impl Readings {
         }
     }
 
+    /// Every probe has come to its end: what is kept of it, and what was borne.
+    ///
+    /// # Errors
+    /// Where it cannot be written down.
+    pub(super) fn done(
+        &self,
+        probes: &[&Probe],
+        (passed, borne): (&[Decided<'_>], &[Decided<'_>]),
+        ctx: &Context<'_>,
+    ) -> Result<Done, Stop> {
+        let mut done = Done::with("gates", passed.len());
+        for (name, decision) in borne {
+            let (word, reason) = refused(name, decision);
+            ctx.desk.show(Show::Warning(&format!("the gate came to {word}, which is borne: {reason}")));
+            ctx.desk.record(Finding::Decided { decision: word, reason })?;
+        }
+        for probe in probes {
+            let all_well = passed.iter().any(|(name, _)| *name == probe.name);
+            for (name, value) in if all_well { self.of(probe) } else { nothing(probe) } {
+                let text = if value.is_null() { "none: it could not be measured".to_owned() } else { text_of(&value) };
+                ctx.desk.show(Show::Info(&format!("{name} = {text}")));
+                done.set.insert(name.to_owned(), value);
+            }
+        }
+        if !borne.is_empty() {
+            let names: Vec<_> = borne.iter().map(|(name, _)| *name).collect();
+            done.result.insert("warning".to_owned(), format!("borne: {}", names.join(", ")).into());
+        }
+        Ok(done)
+    }
+
     /// What the variables of `probe` get where its gate passed.
-    pub(super) fn of<'p>(&self, probe: &'p Probe) -> Vec<(&'p str, Value)> {
+    fn of<'p>(&self, probe: &'p Probe) -> Vec<(&'p str, Value)> {
         let kept = self.0.borrow();
         let value = |(name, fact): (&'p String, &Capture)| {
             let numbers = kept.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -42,8 +98,18 @@ impl Readings {
 }
 
 /// What the variables of `probe` get where it did not pass: nothing.
-pub(super) fn nothing(probe: &Probe) -> Vec<(&str, Value)> {
+fn nothing(probe: &Probe) -> Vec<(&str, Value)> {
     probe.capture.keys().map(|name| (name.as_str(), Value::Null)).collect()
+}
+
+/// A decision that is no pass, for the journal: the word, and why.
+pub(super) fn refused(name: &str, decision: &Decision) -> (&'static str, String) {
+    let word = match decision.verdict {
+        Verdict::Fail => "fail",
+        Verdict::Error => "error",
+        _ => "inconclusive",
+    };
+    (word, format!("{name}: {}", decision.reason))
 }
 
 /// The number in the middle; of an even row, the mean of the two there.

@@ -51,8 +51,12 @@ impl Kind for Checklist {
         })
     }
 
+    fn tests(&self) -> bool {
+        true
+    }
+
     fn repetition(&self) -> Repetition {
-        Repetition::Unasked
+        Repetition::Question
     }
 
     fn form(&self, values: &Values) -> Result<Option<Form>, String> {

@@ -59,6 +59,10 @@ impl Kind for Command {
         Box::pin(super::run::perform(self, ctx))
     }
 
+    fn tests(&self) -> bool {
+        true
+    }
+
     fn repetition(&self) -> Repetition {
         Repetition::Supervised
     }

@@ -8,7 +8,7 @@ use super::git::{apart, refused};
 use super::{Asked, Context, Done, Stop};
 use crate::action::confirm::OnNo;
 use crate::digest::sha256;
-use crate::git::{ChangeKind, Origin, Repository, Stat};
+use crate::git::{ChangeKind, Origin, Repository, Source, Stat};
 use crate::operator::{Answer, Form, Item, Presence, Purpose, Show};
 use crate::template::Template;
 
@@ -57,6 +57,11 @@ pub(super) async fn commit(
         let patch = repository.diff(&known).map_err(refused)? + &news(repository, &new);
         confirm(ctx, (&stats, fix.warn_above), &patch).await?;
     }
+    if paths.is_empty()
+        && let Some(done) = committed_before(ctx, repository)?
+    {
+        return Ok(done);
+    }
     let message = if fix.edit && !paths.is_empty() { edited(ctx, message).await? } else { message };
     let named = paths.clone();
     let mut done = apart(ctx, repository, move |it| {
@@ -72,6 +77,22 @@ pub(super) async fn commit(
         done.result.insert("commit".to_owned(), head.into());
     }
     Ok(done)
+}
+
+/// What there is to be said where nothing is left to commit because the branch has the fix already: a commit that was taken from
+/// elsewhere, or made by hand.
+fn committed_before(ctx: &Context<'_>, repository: &Repository) -> Result<Option<Done>, Stop> {
+    let [main, remote, tag] = ["main", "remote", "tag"].map(|name| ctx.values.text(name));
+    let source = Source { branch: &main, remote: Some(remote.as_str()).filter(|remote| !remote.is_empty()) };
+    if main.is_empty() || tag.is_empty() || !repository.has_own_commits(source, &tag).map_err(refused)? {
+        return Ok(None);
+    }
+    let Some(head) = repository.head().map_err(refused)? else { return Ok(None) };
+    let short: String = head.chars().take(12).collect();
+    ctx.desk.show(Show::Info(&format!("nothing is left to commit: the fix is in {short} and what is before it")));
+    let mut done = Done::with("already", true);
+    done.result.insert("commit".to_owned(), head.into());
+    Ok(Some(done))
 }
 
 /// The message as a person leaves it; as it is where a file answers.
@@ -112,22 +133,7 @@ fn news(repository: &Repository, paths: &[String]) -> String {
 
 /// Shows what would be committed and asks about it. The patch itself is what the menu shows as output.
 async fn confirm(ctx: &Context<'_>, (stats, limits): (&[Stat], Limits), patch: &str) -> Result<(), Stop> {
-    let count = |stat: &Stat| match stat.lines {
-        Some((added, removed)) => format!("+{added} -{removed}"),
-        None => "binary".to_owned(),
-    };
-    let width = stats.iter().map(|stat| count(stat).len()).max().unwrap_or_default();
-    // As it stands: neither wrapped nor filled.
-    let mut table = "```\n".to_owned();
-    for stat in stats {
-        let origin = match stat.origin {
-            Origin::Person => "",
-            Origin::LockFile => "   (lock file)",
-            Origin::Generated => "   (generated)",
-        };
-        let _ = writeln!(table, "{:<width$}  {}{origin}", count(stat), stat.path);
-    }
-    ctx.desk.show(Show::Guidance(&(table + "```")));
+    ctx.desk.show(Show::Guidance(&table(stats)));
     too_much(stats, limits).iter().for_each(|warning| ctx.desk.show(Show::Warning(warning)));
     let kept = std::fs::write(ctx.place.file(".log"), ctx.world.masker.text(patch));
     if let Err(error) = kept {
@@ -145,6 +151,25 @@ async fn confirm(ctx: &Context<'_>, (stats, limits): (&[Stat], Limits), patch: &
         Answer::No => Err(Stop::No { does: OnNo::Pause, prompt }),
         _ => Ok(()),
     }
+}
+
+/// Files with their lines, one a line, to be shown as it stands: neither wrapped nor filled.
+pub(super) fn table(stats: &[Stat]) -> String {
+    let count = |stat: &Stat| match stat.lines {
+        Some((added, removed)) => format!("+{added} -{removed}"),
+        None => "binary".to_owned(),
+    };
+    let width = stats.iter().map(|stat| count(stat).len()).max().unwrap_or_default();
+    let mut table = "```\n".to_owned();
+    for stat in stats {
+        let origin = match stat.origin {
+            Origin::Person => "",
+            Origin::LockFile => "   (lock file)",
+            Origin::Generated => "   (generated)",
+        };
+        let _ = writeln!(table, "{:<width$}  {}{origin}", count(stat), stat.path);
+    }
+    table + "```"
 }
 
 /// What there is to be said where it is more than a fix should be. What programs write is not counted.

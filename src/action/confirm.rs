@@ -73,7 +73,7 @@ impl Kind for Confirm {
     }
 
     fn repetition(&self) -> Repetition {
-        Repetition::Unasked
+        Repetition::Question
     }
 
     fn gives(&self) -> Vec<&str> {

@@ -4,18 +4,19 @@
 //! An action writes no history and prints nothing. It asks, reports and shows through its [`Desk`], which writes each answer and
 //! finding to the journal before the action learns that it is there.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::command::Capture;
 use super::confirm::OnNo;
 use super::notify::Channel;
+use super::settings::Settings;
 use crate::clock::{Clock, LocalFuture};
+use crate::gate::Gap;
 use crate::git::Repository;
 use crate::http::Http;
 use crate::mask::Masker;
@@ -56,27 +57,6 @@ impl World {
     pub fn secret_values(&self) -> Vec<String> {
         self.secrets.iter().filter_map(|name| self.environment.get(name)).map(str::to_owned).collect()
     }
-}
-
-/// The fields of a step that say how its action is performed, worked out.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// How long it may take.
-    pub timeout: Option<Duration>,
-    /// How long it may say nothing.
-    pub inactivity_timeout: Option<Duration>,
-    /// The time between asking a command to end and killing it; 5 s where there is none.
-    pub kill_grace: Option<Duration>,
-    /// Environment variables of its command.
-    pub env: Vec<(String, String)>,
-    /// Variables that get something of its output.
-    pub capture: BTreeMap<String, Capture>,
-    /// Exit codes of its command that are a success beside 0.
-    pub success_exit: Vec<i32>,
-    /// Whether its command talks to the operator.
-    pub interactive: bool,
-    /// Whether its command is to find a terminal where it writes.
-    pub tty: bool,
 }
 
 /// Where an action works and leaves what it makes.
@@ -137,11 +117,30 @@ pub trait Desk {
     /// asked meanwhile.
     fn interruption(&self) -> LocalFuture<'_, Disturbance>;
 
+    /// Lets the operator write a note for the log, or leave it.
+    fn note(&self) -> LocalFuture<'_, Result<(), Stop>>;
+
     /// Whether a person answers.
     fn presence(&self) -> Presence;
 
+    /// The tests of the stage `stage` that are done, with the files they were of.
+    fn tested(&self, stage: &str) -> Vec<Test>;
+
     /// Where the journal stands, for a message that outlives it: `RUN SEQ SHA256`.
     fn anchor(&self) -> String;
+}
+
+/// A test that is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// The step: `stage/step`.
+    pub step: String,
+    /// What it did, in a line.
+    pub what: String,
+    /// The commit that was checked out, where there was one.
+    pub head: Option<String>,
+    /// The tree of all files in the work tree when it began.
+    pub tree: String,
 }
 
 /// A question of an action.
@@ -190,6 +189,8 @@ pub enum Finding {
         /// `success`, `failure`, `inconclusive` or `error`.
         outcome: &'static str,
     },
+    /// Nothing was measured for a time.
+    Unmeasured(Gap),
     /// A gate came to its decision.
     Decided {
         /// `pass`, `fail`, `inconclusive` or `error`.
@@ -264,6 +265,8 @@ pub enum Stop {
     },
     /// There is nobody to answer this.
     Missing(String),
+    /// A gate was breached for this reason, and the runbook says that production is taken back then.
+    Retreat(String),
     /// A gate in the background was breached, and there is nobody to say what to do.
     Breached(String),
     /// A signal, or Ctrl-C at a prompt.
@@ -302,28 +305,69 @@ pub struct Failure {
     pub facts: Map<String, Value>,
 }
 
-/// Waits for `work`, and for what breaks in on it. What the operator wants stopped is dropped.
+/// What is asked while something is under way, and the ways on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pausing {
+    prompt: &'static str,
+    ways: &'static [Way],
+}
+
+/// Something that ends by itself.
+pub(super) const WORK: Pausing =
+    Pausing { prompt: "It is still under way. Wait for it, or stop it?", ways: &[Way::Wait, Way::Stop] };
+/// A watch of production.
+pub(super) const WATCH: Pausing = Pausing {
+    prompt: "The watch goes on meanwhile. What now? (stop ends it as a failure of its step)",
+    ways: &[Way::Wait, Way::Rollback, Way::Stop, Way::Pause],
+};
+
+/// Waits for `work`, which goes on while the operator is asked about what breaks in on it. What the operator wants stopped is
+/// dropped.
 ///
 /// # Errors
 /// As `work`, or as what broke in.
-pub(super) async fn watched<T>(ctx: &Context<'_>, work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+pub(super) async fn watched<T>(
+    ctx: &Context<'_>,
+    pausing: Pausing,
+    work: impl Future<Output = Result<T, Stop>>,
+) -> Result<T, Stop> {
     let mut work = std::pin::pin!(work);
+    let typing = Cell::new(false);
     loop {
+        let mut attended = std::pin::pin!(attended(ctx, pausing, &typing));
         tokio::select! {
             biased;
-            done = &mut work => return done,
-            disturbance = ctx.desk.disturbance() => match disturbance {
-                Disturbance::Stop(stop) => return Err(stop),
-                Disturbance::Attention(_) => {
-                    let form = Form::Way(vec![Way::Wait, Way::Stop]);
-                    let prompt = "It is still under way. Wait for it, or stop it?".to_owned();
-                    let answer = ctx.desk.ask(Asked { purpose: Purpose::Command, prompt, form }).await?;
-                    if matches!(answer, Answer::Way { way: Way::Stop, .. }) {
-                        return Err(Stop::failed("stopped", "stopped by the operator"));
-                    }
+            done = &mut work => {
+                // Half a note is not lost to a watch that ends well.
+                if done.is_ok() && typing.get() {
+                    attended.await?;
                 }
-            },
+                return done;
+            }
+            went_on = &mut attended => went_on?,
         }
+    }
+}
+
+/// Waits for what breaks in, and asks what is to be done about it; ends well where it is nothing.
+async fn attended(ctx: &Context<'_>, pausing: Pausing, typing: &Cell<bool>) -> Result<(), Stop> {
+    match ctx.desk.disturbance().await {
+        Disturbance::Stop(stop) => return Err(stop),
+        Disturbance::Attention(Attention::Note) => {
+            typing.set(true);
+            let noted = ctx.desk.note().await;
+            typing.set(false);
+            return noted;
+        }
+        Disturbance::Attention(Attention::Interrupt | Attention::Menu) => {}
+    }
+    let back = ctx.values.text("direction") == "back";
+    let ways = pausing.ways.iter().copied().filter(|way| !back || *way != Way::Rollback);
+    let (prompt, form) = (pausing.prompt.to_owned(), Form::Way(ways.collect()));
+    match ctx.desk.ask(Asked { purpose: Purpose::Command, prompt, form }).await? {
+        Answer::Way { way: Way::Stop, .. } => Err(Stop::failed("stopped", "stopped by the operator")),
+        Answer::Way { way: way @ (Way::Rollback | Way::Pause), reason } => Err(Stop::Way { way, reason }),
+        _ => Ok(()),
     }
 }
 

@@ -8,6 +8,8 @@ use serde_json::Map;
 use super::commit::{Commit, commit};
 use super::context::render;
 use super::merge::merge;
+use super::pick::{Pick, pick};
+use super::tested::look;
 use super::{Asked, Context, Disturbance, Done, Failure, Kind, Repetition, Stop};
 use crate::clock::{LocalFuture, Timestamp, brief};
 use crate::git::{self, Outcome, Repository};
@@ -45,6 +47,9 @@ pub enum Git {
         name: Template,
         /// Its message.
         message: Option<Template>,
+        /// The stage that has tested what it names.
+        #[serde(default)]
+        tested: Option<String>,
     },
     /// Pushes these refs, all or none.
     Push(Vec<Template>),
@@ -58,6 +63,8 @@ pub enum Git {
         #[serde(default)]
         also: Vec<Template>,
     },
+    /// Takes commits of another branch, which the operator chooses.
+    CherryPick(Pick),
     /// Deletes a branch, here and on the remote.
     DeleteBranch(Template),
 }
@@ -74,9 +81,13 @@ impl Kind for Git {
                 let message = of(&commit.message)?;
                 message.lines().fold("git commit\n".to_owned(), |text, line| text + "    " + line + "\n")
             }
-            Self::Tag { name, message: None } => format!("git tag --annotate {}", of(name)?),
-            Self::Tag { name, message: Some(message) } => {
-                format!("git tag --annotate {} --message '{}'", of(name)?, of(message)?.trim())
+            Self::Tag { name, message, tested } => {
+                let message = message.as_ref().map(of).transpose()?;
+                let message = message.map(|text| format!(" --message '{}'", text.trim())).unwrap_or_default();
+                let once = tested
+                    .as_ref()
+                    .map(|stage| format!("\nonce it is what the stage {stage} tested, but for the version"));
+                format!("git tag --annotate {}{message}{}", of(name)?, once.unwrap_or_default())
             }
             Self::Push(refs) => {
                 let refs = refs.iter().map(of).collect::<Result<Vec<_>, _>>()?.join(" ");
@@ -90,6 +101,10 @@ impl Kind for Git {
                 }
                 let also = also.iter().map(of).collect::<Result<Vec<_>, _>>()?.join(", ");
                 format!("{text}; then likewise into each that there is of: {also}")
+            }
+            Self::CherryPick(pick) => {
+                let branch = of(&pick.branch)?;
+                format!("git cherry-pick -x what is chosen of {branch}: the ids, or none")
             }
             Self::DeleteBranch(branch) => {
                 format!("delete the branch {} here and on {remote}, once {main} has all of it", of(branch)?)
@@ -112,7 +127,20 @@ impl Kind for Git {
     }
 
     fn form(&self, _: &Values) -> Result<Option<Form>, String> {
-        Ok(matches!(self, Self::Commit(_)).then_some(Form::Confirm))
+        Ok(match self {
+            Self::Commit(_) => Some(Form::Confirm),
+            Self::CherryPick(_) => Some(Form::Text),
+            _ => None,
+        })
+    }
+
+    fn tested(&self) -> Option<&str> {
+        if let Self::Tag { tested, .. } = self { tested.as_deref() } else { None }
+    }
+
+    fn gives(&self) -> Vec<&str> {
+        let taken = if let Self::CherryPick(pick) = self { pick.taken.as_deref() } else { None };
+        taken.into_iter().collect()
     }
 }
 
@@ -129,11 +157,17 @@ impl Git {
             }
             Self::Bump(version) => bump(ctx, &of(version)?),
             Self::Commit(fix) => commit(ctx, &repository, (of(&fix.message)?, fix)).await,
-            Self::Tag { name, message } => {
+            Self::Tag { name, message, tested } => {
                 let name = of(name)?;
+                let facts = match tested {
+                    Some(stage) => look(ctx, &repository, (stage, &name)).await?,
+                    None => Map::new(),
+                };
                 let message = message.as_ref().map_or_else(|| Ok(name.clone()), of)?;
                 let message = format!("{}\n\nHotfix-Audit: {}\n", message.trim_end(), ctx.desk.anchor());
-                apart(ctx, &repository, move |it| it.tag(&name, "HEAD", &message)).await
+                let mut done = apart(ctx, &repository, move |it| it.tag(&name, "HEAD", &message)).await?;
+                done.result.extend(facts);
+                Ok(done)
             }
             Self::Push(refs) => {
                 let names = refs.iter().map(of).collect::<Result<Vec<_>, _>>()?;
@@ -147,6 +181,7 @@ impl Git {
                 let also = also.iter().map(of).collect::<Result<Vec<_>, _>>()?;
                 merge(ctx, &repository, (of(branch)?, of(into)?, also)).await
             }
+            Self::CherryPick(from) => pick(ctx, &repository, (of(&from.branch)?, from.taken.as_ref())).await,
             Self::DeleteBranch(branch) => {
                 let (branch, main) = (of(branch)?, ctx.values.text("main"));
                 let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.clone());
@@ -156,17 +191,26 @@ impl Git {
     }
 }
 
+/// Has git do something, as [`undisturbed`] does: what there is to say of it.
+pub(super) async fn apart<T: Into<Done> + Send + 'static>(
+    ctx: &Context<'_>,
+    repository: &Repository,
+    act: impl FnOnce(&Repository) -> Result<T, git::Error> + Send + 'static,
+) -> Result<Done, Stop> {
+    undisturbed(ctx, repository, act).await.map(Into::into)
+}
+
 /// Has git do something in a thread of its own. What breaks in stops it, a Ctrl-C where the operator says so; the step is done
 /// again then, and does what is left to do.
 ///
 /// # Why
 /// Git may ask for a password at any moment, so the keys are its own, and no line is drawn that would take its question off the
 /// screen.
-pub(super) async fn apart<T: Into<Done> + Send + 'static>(
+pub(super) async fn undisturbed<T: Send + 'static>(
     ctx: &Context<'_>,
     repository: &Repository,
     act: impl FnOnce(&Repository) -> Result<T, git::Error> + Send + 'static,
-) -> Result<Done, Stop> {
+) -> Result<T, Stop> {
     let (repository, leash) = repository.leashed().map_err(refused)?;
     ctx.desk.show(Show::KeysLeft);
     let began = ctx.world.clock.now();
@@ -216,10 +260,7 @@ async fn attend(ctx: &Context<'_>, began: Timestamp) -> Result<(), Stop> {
 }
 
 /// What has come of the work. A signal that ended git as well, such as that of a terminal that is gone, is not git's failure.
-async fn came_of<T: Into<Done>>(
-    ctx: &Context<'_>,
-    done: Result<Result<T, git::Error>, tokio::task::JoinError>,
-) -> Result<Done, Stop> {
+async fn came_of<T>(ctx: &Context<'_>, done: Result<Result<T, git::Error>, tokio::task::JoinError>) -> Result<T, Stop> {
     let done = done.map_err(Stop::broken)?;
     if done.is_err() {
         tokio::select! {
@@ -230,7 +271,7 @@ async fn came_of<T: Into<Done>>(
             () = ctx.world.clock.sleep(A_MOMENT) => {}
         }
     }
-    done.map(Into::into).map_err(refused)
+    done.map_err(refused)
 }
 
 impl From<Outcome> for Done {
@@ -250,7 +291,7 @@ pub(super) fn refused(error: git::Error) -> Stop {
     let reason = match error {
         git::Error::TooLong(_) => "timeout",
         git::Error::Interrupted => "stopped",
-        git::Error::Conflict(_) | git::Error::Unsolved(_) => "conflict",
+        git::Error::Conflict(_) | git::Error::Unsolved(_) | git::Error::Markers(_) => "conflict",
         git::Error::Waiting(_) => "waiting",
         _ => "git",
     };

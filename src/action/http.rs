@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::context::{render, watched};
+use super::context::{WORK, render, watched};
 use super::{Context, Done, Failure, Kind, Repetition, Stop};
 use crate::clock::LocalFuture;
 use crate::http::{self, DEFAULT_TIMEOUT, Request, Response};
@@ -98,7 +98,7 @@ impl Kind for Http {
         Box::pin(async {
             let what = self.describe(ctx.values).map_err(|why| Stop::failed("template", why))?;
             ctx.desk.show(Show::Command { text: &what, values: &[], timeout: ctx.settings.timeout });
-            let done = watched(ctx, self.send(ctx)).await;
+            let done = watched(ctx, WORK, self.send(ctx)).await;
             ctx.desk.show(Show::CommandEnded);
             done
         })
@@ -106,6 +106,10 @@ impl Kind for Http {
 
     fn identity(&self, values: &Values) -> Result<String, String> {
         self.request(values).map(|request| format!("{request:?}"))
+    }
+
+    fn tests(&self) -> bool {
+        true
     }
 
     fn repetition(&self) -> Repetition {

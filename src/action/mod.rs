@@ -20,19 +20,23 @@ pub mod monitor;
 pub mod note;
 pub mod notify;
 mod output;
+pub mod pick;
 mod probe;
 mod run;
+mod settings;
 pub mod shell;
+mod source;
+mod tested;
 
 use serde::{Deserialize, Serialize};
 
 pub use captured::{given_so_far, in_words};
-pub use context::{
-    Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, LOST, Place, Settings, Stop, World,
-};
+pub use context::{Asked, ByHand, Context, Desk, Disturbance, Done, Failure, Finding, LOST, Place, Stop, Test, World};
 pub use run::{make_values, was_announced};
+pub use settings::Settings;
 
 use crate::clock::{LocalFuture, Timestamp};
+use crate::gate::{Gap, Past};
 use crate::operator::Form;
 use crate::vars::Values;
 
@@ -50,10 +54,15 @@ pub trait Kind {
     /// Whether it may be done again unasked when nobody knows whether it was.
     fn repetition(&self) -> Repetition;
 
-    /// What goes on behind later steps once it is done, counted from `began`; ends with an error where production is to be
-    /// looked at. `None` where nothing does.
-    fn behind<'a>(&'a self, ctx: &'a Context<'a>, began: Timestamp) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
-        let _ = (ctx, began);
+    /// Whether it watches behind other steps.
+    fn watching(&self) -> Watching {
+        Watching::default()
+    }
+
+    /// What goes on behind other steps; ends with an error where production is to be looked at. `None` where nothing does, or
+    /// not any more.
+    fn behind<'a>(&'a self, ctx: &'a Context<'a>, vigil: Vigil) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
+        let _ = (ctx, vigil);
         None
     }
 
@@ -81,6 +90,16 @@ pub trait Kind {
         Vec::new()
     }
 
+    /// Whether it says something of the files in the work tree, as a test does.
+    fn tests(&self) -> bool {
+        false
+    }
+
+    /// The stage whose tests have to have been of what it releases.
+    fn tested(&self) -> Option<&str> {
+        None
+    }
+
     /// What it asks the operator, so that answers can be prepared; `None` where it asks nothing.
     ///
     /// # Errors
@@ -91,9 +110,52 @@ pub trait Kind {
     }
 }
 
+/// Whether something watches behind other steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watching {
+    /// What of it goes on once it is done.
+    pub behind: Behind,
+    /// Whether it begins as soon as production is touched, and not before.
+    pub from_production: bool,
+}
+
+/// What goes on behind the later steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Behind {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// All of it, for as long as it lasts, whether production is touched or not.
+    FromItsStart,
+    /// What has no end of its own, once production is touched, until another takes over.
+    FromItsEnd,
+}
+
+/// One time of watching behind other steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vigil {
+    /// When it began, where it lasts as long as it says; else it goes on until it is ended.
+    pub began: Option<Timestamp>,
+    /// How many readings it bears whatever they are: somebody has just said that it is to go on.
+    pub bears: u32,
+    /// What was measured of it before, by this process or another.
+    pub past: Past,
+    /// When nothing was measured of it before.
+    pub gaps: Vec<Gap>,
+    /// When its gate was last decided, and whether it passed.
+    pub decided: Option<(Timestamp, bool)>,
+}
+
+/// The fact of a failed gate that says in lines what was measured.
+pub const MEASURED: &str = "measured";
+/// The fact of a failed gate that says what was measured where it failed, and since when.
+pub const COURSE: &str = "course";
+
 /// Whether something may be done again unasked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repetition {
+    /// It may: it is a question and no more.
+    Question,
     /// It may: it changes nothing, or looks first at what is done.
     Unasked,
     /// A person has to say so.
@@ -139,6 +201,16 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether its success says that something works: it looked, or a person did.
+    #[must_use]
+    pub fn looks(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Http(_) | Self::Checklist(_) | Self::Confirm(_) => true,
+            Self::Monitor(monitor) => !monitor.background,
+            _ => false,
+        }
+    }
+
     /// What it can do.
     #[must_use]
     pub fn kind(&self) -> &dyn Kind {

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::baseline::{self, Readings};
-use super::command::Command;
-use super::context::watched;
-use super::http::Http;
+use super::baseline::{Readings, refused};
+use super::context::{WATCH, watched};
 use super::probe::Watch;
-use super::{Context, Done, Finding, Kind, Repetition, Stop};
+use super::{Behind, COURSE, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, Vigil, Watching};
 use crate::clock::{LocalFuture, Timestamp, brief};
-use crate::gate::{Decision, Verdict};
-use crate::operator::{Show, Way};
-use crate::template::{Condition, Length, Template};
-use crate::vars::{Values, text_of};
+use crate::gate::{Coverage, Decision, Verdict};
+use crate::operator::{Gauge, Show};
+use crate::template::{Condition, Length};
+use crate::vars::Values;
+
+pub use super::baseline::Capture;
+pub use super::source::{Log, Prometheus, Source, System};
 
 /// What a `monitor` step watches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,8 +34,33 @@ pub struct Monitor {
     /// What a breached gate does.
     #[serde(default)]
     pub on_breach: OnBreach,
+    /// When its probes begin, where that is not with the step.
+    #[serde(default)]
+    pub from: Option<From>,
+    /// What becomes of its probes when it has passed.
+    #[serde(default)]
+    pub then: Then,
     /// What is measured.
     pub probes: Vec<Probe>,
+}
+
+/// When the probes of a monitor begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum From {
+    /// As soon as a step has touched production: behind the steps that come before the monitor's own turn, and never earlier.
+    Production,
+}
+
+/// What becomes of the probes of a monitor that has passed. Those with an interval and without a count are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// Once production is touched they go on behind the later steps, until the next monitor takes over or the run ends.
+    #[default]
+    Behind,
+    /// They end.
+    End,
 }
 
 /// What a breached gate does.
@@ -89,89 +116,10 @@ pub struct Probe {
     pub capture: BTreeMap<String, Capture>,
 }
 
-/// What of a source's measurements a variable gets: the median of all readings, and of those that are percentiles of all
-/// readings already, the last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Capture(String);
-
-impl Capture {
-    /// The measurement's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-
-    pub(super) fn goes_on(&self) -> bool {
-        matches!(self.0.as_str(), "p50" | "p95" | "p99")
-    }
-}
-
-/// Where a measurement comes from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// A request: `status`, `elapsed_ms`, `body`, `json` and `headers` are what conditions read, and `p50`, `p95` and `p99`, the
-    /// percentiles of the latency of all answers so far, in milliseconds.
-    Http(Http),
-    /// A command: `exit_code`, `stdout`, `result` (its output as a number, where it is one) and `increase` (by how much that has
-    /// grown since the reading before).
-    Run(Command),
-    /// A query: `result`, `increase` as above, and of a range `results`.
-    Prometheus(Prometheus),
-    /// Lines that a log got since the reading before and that match: `count`.
-    Log(Log),
-    /// This machine: `load1`, `cpu_percent`, `memory_percent` and `disk_percent`.
-    System(System),
-}
-
-/// A query to Prometheus.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Prometheus {
-    /// The address of the server.
-    pub url: Template,
-    /// The query, in `PromQL`.
-    pub query: Template,
-    /// Headers by name.
-    #[serde(default)]
-    pub headers: BTreeMap<String, Template>,
-    /// How far back it is asked for; without it, for now alone.
-    #[serde(default)]
-    pub range: Option<Length>,
-    /// The time between two points of the range; 15 s where none is given.
-    #[serde(default)]
-    pub step: Option<Length>,
-}
-
-/// New lines of a log: a file, or what a command such as `kubectl logs -f` writes. A command that ends is an error once, and is
-/// begun again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Log {
-    /// The file, followed through rotation and truncation.
-    #[serde(default)]
-    pub path: Option<Template>,
-    /// The command.
-    #[serde(default)]
-    pub run: Option<Command>,
-    /// The text a line has to contain to be counted.
-    pub contains: Template,
-}
-
-/// The state of this machine.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct System {
-    /// The file system that `disk_percent` is about; `/` where none is given.
-    #[serde(default)]
-    pub path: Option<Template>,
-}
-
-/// How many probes are shown one by one.
-const SHOWN: usize = 8;
 /// How much later than the one before it each probe begins.
 const SPREAD: Duration = Duration::from_millis(1);
+/// How many probes are told of one by one when a gate is breached.
+const TOLD: usize = 12;
 
 fn four() -> u32 {
     4
@@ -183,7 +131,13 @@ impl Kind for Monitor {
             Some(length) => format!("watches for {}", brief(length.resolve(values)?)),
             None => "watches".to_owned(),
         };
-        text.push_str(if self.background { ", behind the later steps" } else { "" });
+        let watching = self.watching();
+        text.push_str(if watching.from_production { ", from the moment production is touched" } else { "" });
+        text.push_str(match watching.behind {
+            Behind::FromItsStart => ", behind the later steps",
+            Behind::FromItsEnd => ", then behind the later steps once production is touched",
+            Behind::Nothing => "",
+        });
         for probe in &self.probes {
             let passes = probe.success_condition.as_ref().map(|when| format!(": {}", when.text())).unwrap_or_default();
             let fails = probe.failure_condition.as_ref().map(|when| format!(", fails where {}", when.text()));
@@ -191,10 +145,10 @@ impl Kind for Monitor {
                 Some(interval) => format!(" every {}", brief(interval.resolve(values)?)),
                 None => String::new(),
             };
-            let kept: Vec<_> = probe.capture.iter().map(|(name, fact)| format!("{name} = {}", fact.name())).collect();
-            let kept = if kept.is_empty() { String::new() } else { format!(", keeps {}", kept.join(", ")) };
-            let line = format!("\n{}{often}{passes}{}{kept}", probe.name, fails.unwrap_or_default());
+            let line = format!("\n{}{often}{passes}{}", probe.name, fails.unwrap_or_default());
             text.push_str(&line);
+            let kept: Vec<_> = probe.capture.iter().map(|(name, fact)| format!(", {name} = {}", fact.name())).collect();
+            text.push_str(&kept.concat());
         }
         Ok(text)
     }
@@ -208,12 +162,19 @@ impl Kind for Monitor {
             }
             let length = self.length.as_ref().map(|length| length.resolve(ctx.values)).transpose();
             let length = length.map_err(|why| Stop::failed("template", why))?;
-            let until = length.map(|length| ctx.world.clock.now().plus(length));
+            let began = ctx.world.clock.now();
+            let until = length.map(|length| began.plus(length));
             ctx.desk.show(Show::Command { text: &what, values: &[], timeout: length });
-            let done = watched(ctx, self.watch(ctx, until)).await;
+            let (probes, vigil) = (self.probes.iter().collect(), Vigil::default());
+            let span = Span { began, until, probes, shown: Shown::Live, vigil };
+            let done = watched(ctx, WATCH, self.watch(ctx, span)).await;
             ctx.desk.show(Show::CommandEnded);
             done
         })
+    }
+
+    fn tests(&self) -> bool {
+        true
     }
 
     fn repetition(&self) -> Repetition {
@@ -224,47 +185,125 @@ impl Kind for Monitor {
         self.probes.iter().flat_map(|probe| probe.capture.keys()).map(String::as_str).collect()
     }
 
-    fn behind<'a>(&'a self, ctx: &'a Context<'a>, began: Timestamp) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
-        let until = self.length.as_ref().and_then(|length| length.resolve(ctx.values).ok()).map(|it| began.plus(it));
-        let over = until.is_some_and(|until| until <= ctx.world.clock.now());
-        (self.background && !over).then(|| -> LocalFuture<'a, _> { Box::pin(self.watch(ctx, until)) })
+    fn watching(&self) -> Watching {
+        Watching {
+            behind: if self.background {
+                Behind::FromItsStart
+            } else if self.then == Then::Behind && self.lasting().next().is_some() {
+                Behind::FromItsEnd
+            } else {
+                Behind::Nothing
+            },
+            from_production: self.from == Some(From::Production),
+        }
+    }
+
+    fn behind<'a>(&'a self, ctx: &'a Context<'a>, vigil: Vigil) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
+        let began = vigil.began.filter(|_| self.background);
+        let until = self.length.as_ref().zip(began);
+        let until = until.and_then(|(length, began)| Some(began.plus(length.resolve(ctx.values).ok()?)));
+        let now = ctx.world.clock.now();
+        // What was not decided when its time was over is decided now, by what was measured.
+        let over = until.is_some() && vigil.decided.is_some_and(|(at, passed)| passed || until <= Some(at));
+        let probes: Vec<_> = if began.is_some() { self.probes.iter().collect() } else { self.lasting().collect() };
+        let span = Span { began: began.unwrap_or(now), until, probes, shown: Shown::Not, vigil };
+        (!over && !span.probes.is_empty()).then(|| -> LocalFuture<'a, _> { Box::pin(self.watch(ctx, span)) })
+    }
+}
+
+/// What is watched, and how long.
+struct Span<'a> {
+    began: Timestamp,
+    until: Option<Timestamp>,
+    probes: Vec<&'a Probe>,
+    shown: Shown,
+    vigil: Vigil,
+}
+
+/// Whether readings are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Live,
+    Not,
+}
+
+/// What of a watch was measured, for the record.
+struct Covered<'a> {
+    ctx: &'a Context<'a>,
+    /// Nothing where no probe has a beat.
+    coverage: Option<RefCell<Coverage>>,
+}
+
+impl<'a> Covered<'a> {
+    /// Of a watch that began at `began`, where readings come by `beat`: how far apart at most, and how late the first.
+    fn new(ctx: &'a Context<'a>, beat: Option<(Duration, Duration)>, (began, vigil): (Timestamp, &Vigil)) -> Self {
+        let coverage = beat.map(|(apart, late)| {
+            let last = vigil.past.last.unwrap_or(began.plus(late));
+            RefCell::new(Coverage::new(apart, last, vigil.gaps.clone()))
+        });
+        Self { ctx, coverage }
+    }
+
+    /// Something was measured, or there was the last chance: a time without any before it goes on record.
+    fn measured(&self, at: Timestamp) -> Result<(), Stop> {
+        let gap = self.coverage.as_ref().and_then(|coverage| coverage.borrow_mut().measured(at));
+        gap.map_or(Ok(()), |gap| self.ctx.desk.record(Finding::Unmeasured(gap)))
+    }
+
+    /// The decision, with what was not measured held against it where the watch had an end.
+    fn weigh(&self, decision: Decision, (began, until): (Timestamp, Option<Timestamp>)) -> Result<Decision, Stop> {
+        let (Some(until), Some(coverage)) = (until, &self.coverage) else { return Ok(decision) };
+        if until <= self.ctx.world.clock.now() {
+            self.measured(until)?;
+        }
+        Ok(coverage.borrow().weigh(decision, began, until))
     }
 }
 
 impl Monitor {
+    /// The probes that come to no end by themselves.
+    fn lasting(&self) -> impl Iterator<Item = &Probe> {
+        self.probes.iter().filter(|probe| probe.interval.is_some() && probe.count.is_none())
+    }
+
     /// Measures until every gate is decided, or the first that does not pass.
-    async fn watch(&self, ctx: &Context<'_>, until: Option<Timestamp>) -> Result<Done, Stop> {
-        let lines = RefCell::new(vec![String::new(); self.probes.len()]);
+    async fn watch(&self, ctx: &Context<'_>, span: Span<'_>) -> Result<Done, Stop> {
+        let Span { began, until, probes, shown, vigil } = span;
+        let (of, now) = (probes.len(), ctx.world.clock.now());
         let readings = Readings::default();
+        let made = probes.iter().map(|probe| {
+            let before = vigil.past.tallies.get(&probe.name).copied().unwrap_or_default();
+            Ok(Watch::new((*probe, &readings), ctx, until)?.bearing(vigil.bears).after(before))
+        });
+        let made = made.collect::<Result<Vec<_>, String>>().map_err(|why| Stop::failed("template", why))?;
+        let covered = Covered::new(ctx, made.iter().filter_map(Watch::beat).min(), (began, &vigil));
+        let gauges = RefCell::new(vec![None; of]);
         let watches = FuturesUnordered::new();
-        for (at, probe) in self.probes.iter().enumerate() {
-            let lines = &lines;
-            let told = move |line: String| {
-                lines.borrow_mut()[at] = line;
-                if !self.background && at < SHOWN {
-                    let lines = lines.borrow();
-                    let known = lines.iter().take(SHOWN).filter(|line| !line.is_empty());
-                    let mut known: Vec<_> = known.cloned().collect();
-                    if lines.len() > SHOWN {
-                        known.push(format!("and {} more", lines.len() - SHOWN));
-                    }
-                    ctx.desk.show(Show::Progress(&known.join(" · ")));
+        for (at, watch) in made.into_iter().enumerate() {
+            let (gauges, covered) = (&gauges, &covered);
+            let told = move |gauge: &Gauge| {
+                if shown == Shown::Live {
+                    ctx.desk.show(Show::Gauge { at, of, gauge });
                 }
+                gauges.borrow_mut()[at] = Some(gauge.clone());
+                covered.measured(ctx.world.clock.now())
             };
-            let watch = Watch::new((probe, &readings), ctx, until).map_err(|why| Stop::failed("template", why))?;
             // A thousand do not knock in the same instant.
             let offset = SPREAD * u32::try_from(at).unwrap_or(u32::MAX);
-            watches.push(async move { (at, watch.run(offset, told).await) });
+            let late = until.is_some_and(|until| until <= now);
+            watches.push(async move { (at, if late { Ok(watch.closed()) } else { watch.run(offset, told).await }) });
         }
         let mut watches = watches;
         let (mut passed, mut borne, mut result) = (Vec::new(), Vec::new(), None);
         while let Some((at, decided)) = watches.next().await {
-            let name = self.probes[at].name.as_str();
-            match decided {
-                Ok(decision) if decision.verdict == Verdict::Pass => passed.push((name, decision)),
-                Ok(decision) if self.on_breach == OnBreach::Continue => borne.push((name, decision)),
+            let weighed = decided.and_then(|decision| covered.weigh(decision, (began, until)));
+            match weighed {
+                Ok(decision) if decision.verdict == Verdict::Pass => passed.push((probes[at].name.as_str(), decision)),
+                Ok(decision) if self.on_breach == OnBreach::Continue => {
+                    borne.push((probes[at].name.as_str(), decision));
+                }
                 other => {
-                    result = Some((name, other));
+                    result = Some((at, other));
                     break;
                 }
             }
@@ -275,59 +314,38 @@ impl Monitor {
             ctx.desk.record(Finding::Decided { decision: "pass", reason })?;
         }
         match result {
-            None => self.done((&passed, &borne), &readings, ctx),
+            // What goes on behind has nothing to give any more.
+            None => readings.done(if shown == Shown::Live { &probes } else { &[] }, (&passed, &borne), ctx),
             Some((_, Err(stop))) => Err(stop),
-            Some((name, Ok(decision))) => self.breached(name, &decision, ctx),
-        }
-    }
-
-    /// Every probe has come to its end: what is kept of it, and what was borne.
-    fn done(
-        &self,
-        (passed, borne): (&[Decided<'_>], &[Decided<'_>]),
-        readings: &Readings,
-        ctx: &Context<'_>,
-    ) -> Result<Done, Stop> {
-        let mut done = Done::with("gates", passed.len());
-        for (name, decision) in borne {
-            let (word, reason) = said(name, decision);
-            ctx.desk.show(Show::Warning(&format!("the gate came to {word}, which is borne: {reason}")));
-            ctx.desk.record(Finding::Decided { decision: word, reason })?;
-        }
-        for probe in &self.probes {
-            let all_well = passed.iter().any(|(name, _)| *name == probe.name);
-            for (name, value) in if all_well { readings.of(probe) } else { baseline::nothing(probe) } {
-                let text = if value.is_null() { "none: it could not be measured".to_owned() } else { text_of(&value) };
-                ctx.desk.show(Show::Info(&format!("{name} = {text}")));
-                done.set.insert(name.to_owned(), value);
+            Some((at, Ok(decision))) => {
+                let worst = gauges.borrow_mut()[at].take();
+                let mut others: Vec<Gauge> = gauges.into_inner().into_iter().flatten().collect();
+                others.sort_by_key(|gauge| std::cmp::Reverse(gauge.urgency()));
+                let measured: Vec<Gauge> = worst.into_iter().chain(others).collect();
+                self.breached((&probes[at].name, &decision), &measured, ctx)
             }
         }
-        if !borne.is_empty() {
-            let names: Vec<_> = borne.iter().map(|(name, _)| *name).collect();
-            done.result.insert("warning".to_owned(), format!("borne: {}", names.join(", ")).into());
-        }
-        Ok(done)
     }
 
-    fn breached(&self, name: &str, decision: &Decision, ctx: &Context<'_>) -> Result<Done, Stop> {
-        let (word, reason) = said(name, decision);
+    fn breached(
+        &self,
+        (name, decision): (&str, &Decision),
+        measured: &[Gauge],
+        ctx: &Context<'_>,
+    ) -> Result<Done, Stop> {
+        let (word, reason) = refused(name, decision);
         ctx.desk.record(Finding::Decided { decision: word, reason: reason.clone() })?;
         if self.on_breach == OnBreach::Rollback && decision.verdict == Verdict::Fail {
-            return Err(Stop::Way { way: Way::Rollback, reason: Some(reason) });
+            return Err(Stop::Retreat(reason));
         }
-        Err(Stop::failed("gate", format!("the gate came to {word}: {reason}")))
+        let now = ctx.world.clock.now();
+        let mut lines: Vec<Value> = measured.iter().take(TOLD).map(|gauge| gauge.told(now).into()).collect();
+        if let Some(more @ 1..) = measured.len().checked_sub(TOLD) {
+            lines.push(format!("and {more} more").into());
+        }
+        let course = measured.first().map(|gauge| gauge.course(now)).unwrap_or_default();
+        let facts = [(MEASURED, Value::from(lines)), (COURSE, course.into())];
+        let facts = Map::from_iter(facts.map(|(name, value)| (name.to_owned(), value)));
+        Err(Stop::Failed(Failure { reason: "gate", message: format!("the gate came to {word}: {reason}"), facts }))
     }
-}
-
-/// What the gate of a probe came to, by its name.
-type Decided<'a> = (&'a str, Decision);
-
-/// A decision that is no pass, for the journal: the word, and why.
-fn said(name: &str, decision: &Decision) -> (&'static str, String) {
-    let word = match decision.verdict {
-        Verdict::Fail => "fail",
-        Verdict::Error => "error",
-        _ => "inconclusive",
-    };
-    (word, format!("{name}: {}", decision.reason))
 }

@@ -33,7 +33,7 @@ impl Kind for Note {
     }
 
     fn repetition(&self) -> Repetition {
-        Repetition::Unasked
+        Repetition::Question
     }
 
     fn form(&self, _values: &Values) -> Result<Option<Form>, String> {

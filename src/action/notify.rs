@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::command::Command;
-use super::context::{render, watched};
+use super::context::{WORK, render, watched};
 use super::{Context, Done, Finding, Kind, Repetition, Stop};
 use crate::clock::LocalFuture;
 use crate::http::Request;
@@ -70,12 +70,15 @@ impl Kind for Notify {
 }
 
 impl Notify {
-    /// Sends to each channel in turn. One that cannot be reached is a warning: a chat that is down stops no fix.
-    async fn send(&self, text: &str, ctx: &Context<'_>) -> Result<Done, Stop> {
+    /// Sends `text` to each channel in turn. One that cannot be reached is a warning: a chat that is down stops no fix.
+    ///
+    /// # Errors
+    /// What breaks in on it.
+    pub(crate) async fn send(&self, text: &str, ctx: &Context<'_>) -> Result<Done, Stop> {
         let chosen = |name: &String| self.channels.is_empty() || self.channels.contains(name);
         let (mut sent, mut failed) = (Vec::new(), Vec::new());
         for (name, channel) in ctx.world.channels.iter().filter(|(name, _)| chosen(name)) {
-            let result = watched(ctx, async { Ok(channel.send(text, ctx).await) }).await?;
+            let result = watched(ctx, WORK, async { Ok(channel.send(text, ctx).await) }).await?;
             match result {
                 Ok(()) => {
                     ctx.desk.record(Finding::Sent { channel: name.clone(), text: text.to_owned() })?;

@@ -176,6 +176,8 @@ async fn lent(command: &Command, ctx: &Context<'_>, given: Vec<(String, String)>
 /// Watches the command to its end. Whatever breaks in leaves it running, unless the operator wants it stopped.
 async fn follow(running: &mut Running, ctx: &Context<'_>) -> Result<End, Stop> {
     let mut view = View::new(ctx, running.offset());
+    // A question that comes up meanwhile is not put anew with each thing the command writes.
+    let mut disturbance = ctx.desk.disturbance();
     loop {
         tokio::select! {
             biased;
@@ -186,10 +188,13 @@ async fn follow(running: &mut Running, ctx: &Context<'_>) -> Result<End, Stop> {
                 Progress::Ended(end) => return Ok(end),
                 Progress::Lost { pgid } => return Err(lost(pgid)),
             },
-            disturbance = ctx.desk.disturbance() => match disturbance {
-                Disturbance::Stop(stop) => return Err(stop),
-                Disturbance::Attention(_) => attend(running, ctx).await?,
-            },
+            disturbed = &mut disturbance => {
+                match disturbed {
+                    Disturbance::Stop(stop) => return Err(stop),
+                    Disturbance::Attention(_) => attend(running, ctx).await?,
+                }
+                disturbance = ctx.desk.disturbance();
+            }
         }
     }
 }
@@ -216,7 +221,7 @@ async fn unsupervised(command: &Command, ctx: &Context<'_>, given: Vec<(String, 
     // As well as it can be done: without a line of it a program that takes this up would take it for never begun.
     let _ = process::begun_alone(&ctx.place.file(".status"), &ctx.place.file(".log"));
     let run = async { process::run_captured(&spec, TAIL).await.map_err(Stop::broken) };
-    let captured = super::context::watched(ctx, run).await?;
+    let captured = super::context::watched(ctx, super::context::WORK, run).await?;
     for bytes in [&captured.stdout, &captured.stderr] {
         ctx.desk.show(Show::Output(&ctx.world.masker.bytes(bytes)));
     }
@@ -287,7 +292,7 @@ pub(super) async fn ask_command(command: &Command, ctx: &Context<'_>) -> Result<
 
 /// Whether `done_if` says that the step has already happened.
 pub(super) async fn has_happened(command: &Command, ctx: &Context<'_>) -> Result<bool, Stop> {
-    let captured = super::context::watched(ctx, ask_command(command, ctx)).await?;
+    let captured = super::context::watched(ctx, super::context::WORK, ask_command(command, ctx)).await?;
     Ok(captured.how.succeeded())
 }
 

@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let runbook = selected.runbook();
     let runbook =
         runbook.ok_or_else(|| Trouble::new(Exit::AuditFailed, format!("the runbook of run {id} cannot be read")))?;
-    let _lock = session.lock(&id)?;
+    let _lock = super::detach::lock(&session, &id)?;
     let engine = session.engine(selected.paths.clone(), runbook.clone()).or_else(|trouble| {
         super::rollback::say(&format!("{}; that the run is over is recorded beside it", trouble.message));
         session.engine_without_journal(selected.paths.clone(), runbook, &selected.contents.records)

@@ -38,6 +38,7 @@ pub(super) fn rollback(
         runbook: loaded.frozen(),
         vars: vars.map_err(|why| Trouble::new(Exit::Invalid, why))?,
         environment: BTreeMap::new(),
+        incident_began: None,
         warnings: vec!["a rollback without a run".to_owned()],
     };
     let (run, prev, by, host) = ("rollback".to_owned(), GENESIS.to_owned(), session.by.clone(), session.host.clone());

@@ -51,6 +51,14 @@ impl Look {
         self.lang.unwrap_or(if set.starts_with("zh") { Lang::Zh } else { Lang::En })
     }
 
+    /// `words` with what has another process look the same.
+    pub(super) fn arguments<'a>(&self, words: &[&'a str]) -> Vec<&'a str> {
+        let mut words = words.to_vec();
+        words.extend(self.quiet.then_some("--quiet"));
+        words.extend(self.lang.map(|lang| if lang == Lang::En { "--lang=en" } else { "--lang=zh-CN" }));
+        words
+    }
+
     /// The same for a terminal.
     pub(super) fn settings(&self, environment: &Environment) -> Settings {
         let color = match self.color {
@@ -71,6 +79,11 @@ impl Look {
 
 /// Whose answers count, and the screen.
 pub(super) type Console = (Rc<dyn Operator>, Rc<dyn Screen>);
+
+/// The console where nobody answers, and somebody may come.
+pub(super) fn away(look: &Look, environment: &Environment) -> Console {
+    (Rc::new(Scripted::away()), Rc::new(Plain::new(look.settings(environment))))
+}
 
 /// Opens the console. `known` are the steps that answers may be for, `used` how many each has used.
 pub(super) fn open(

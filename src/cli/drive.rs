@@ -15,7 +15,6 @@ use crate::http::Http;
 use crate::journal::{Author, Journal};
 use crate::mask::Masker;
 use crate::operator::{Presence, Signal};
-use crate::process;
 use crate::run::{Outline, Phase, Run};
 use crate::runbook::Runbook;
 use crate::store::{DriverLock, Holder, RunPaths, Store};
@@ -30,6 +29,8 @@ pub(super) struct Session {
     pub(super) host: String,
     pub(super) look: Look,
     pub(super) answers: Option<PathBuf>,
+    /// Whether nobody is there to answer, and somebody may come.
+    pub(super) away: bool,
 }
 
 impl Session {
@@ -39,7 +40,7 @@ impl Session {
         let repository = super::repository()?;
         let (by, host) = author(&repository, &environment);
         let store = Store::under(repository.common_dir());
-        Ok(Self { environment, repository, store, by, host, look: look.clone(), answers })
+        Ok(Self { environment, repository, store, by, host, look: look.clone(), answers, away: false })
     }
 
     /// Takes the driver's lock for the run `id`, or says who has it.
@@ -53,15 +54,8 @@ impl Session {
     }
 
     pub(super) fn holder(&self, id: &str) -> Holder {
-        let pid = std::process::id();
-        Holder {
-            pid,
-            host: self.host.clone(),
-            user: self.by.clone(),
-            since: SystemClock.now().to_string(),
-            run: id.to_owned(),
-            started: process::started(pid).unwrap_or(0),
-        }
+        let holder = Holder::this_process(id, (&self.by, &self.host), SystemClock.now());
+        Holder { detached: self.away, ..holder }
     }
 
     fn author(&self, id: &str, masker: &Masker) -> Author {
@@ -106,6 +100,9 @@ impl Session {
     }
 
     pub(super) fn console(&self, run: &Run) -> Result<Console, Trouble> {
+        if self.away {
+            return Ok(console::away(&self.look, &self.environment));
+        }
         let known = run.outline().keys();
         console::open(&self.look, &self.environment, self.answers.as_ref(), (&known, run.answers_used()))
     }
@@ -151,7 +148,11 @@ pub(super) fn drive(engine: Engine) -> Result<Exit, Trouble> {
     let engine = Rc::new(engine);
     let ending = block_on(Rc::clone(&engine).drive())?;
     let ending = ending.map_err(|error| {
-        let next = "`hotfix resume` goes on from where the log ends, `hotfix rollback` takes production back";
+        let next = if engine.is_on_disk() {
+            "`hotfix resume` goes on from where the log ends, `hotfix rollback` takes production back"
+        } else {
+            "The log of this run is gone from the disk, and it cannot be taken up: put it back where there is a copy.\n`hotfix rollback --to TAG` takes production back without it"
+        };
         Trouble::new(Exit::Error, format!("{}\n{next}", whole(error.as_ref())))
     })?;
     // Where nobody can be told, the exit code still says it.
@@ -212,6 +213,9 @@ fn last_words(engine: &Engine, ending: &Ending) -> io::Result<()> {
     }
     if matches!(ending, Ending::Failed(_) | Ending::Unanswered(_) | Ending::Paused | Ending::Signal(_)) {
         writeln!(err, "  continue:   hotfix resume {id}")?;
+        if engine.left_unwatched() {
+            writeln!(err, "  watch on without a terminal:  hotfix resume {id} --detach")?;
+        }
         writeln!(err, "  roll back:  hotfix rollback {id}")?;
     }
     Ok(())
@@ -222,7 +226,7 @@ pub(super) fn trouble(engine: &Engine, stop: Stop) -> Trouble {
     let ending = match stop {
         Stop::Broken(error) => return Trouble::new(Exit::Error, whole(error.as_ref())),
         Stop::Failed(failure) => return Trouble::new(Exit::Failed, failure.message),
-        Stop::Breached(reason) => Ending::Failed(reason),
+        Stop::Breached(reason) | Stop::Retreat(reason) => Ending::Failed(reason),
         Stop::Missing(question) => Ending::Unanswered(question),
         Stop::Signal(signal) => Ending::Signal(signal),
         Stop::Yielded(by) => Ending::Yielded(by),

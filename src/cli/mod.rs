@@ -12,11 +12,13 @@ use crate::vars::Environment;
 
 mod abort;
 mod author;
+mod began;
 mod blind;
 mod check;
 mod choose;
 mod console;
 mod data;
+mod detach;
 mod drill;
 mod drive;
 mod hidden;
@@ -77,6 +79,33 @@ pub enum Exit {
     Interrupted = 130,
     /// SIGTERM.
     Terminated = 143,
+}
+
+impl Exit {
+    const ALL: [Self; 17] = [
+        Self::Success,
+        Self::Error,
+        Self::Usage,
+        Self::Invalid,
+        Self::Preflight,
+        Self::Failed,
+        Self::Declined,
+        Self::Unanswered,
+        Self::Locked,
+        Self::Paused,
+        Self::RolledBack,
+        Self::Incomplete,
+        Self::AuditFailed,
+        Self::Nothing,
+        Self::HungUp,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// What this exit code of the program means.
+    fn of(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| *exit as u8 == code)
+    }
 }
 
 /// Walk a team through an emergency production fix, and keep the log of it

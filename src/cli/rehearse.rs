@@ -75,7 +75,8 @@ pub(super) struct Rehearsal<'a> {
 impl Rehearsal<'_> {
     /// Starts the run and goes on with it, as long as a person wants to.
     pub(super) async fn go(&self, signals: &mut Signals) -> Result<End, Trouble> {
-        let mut start = vec!["start".to_owned(), TAG.to_owned(), "1234".to_owned()];
+        let mut start =
+            vec!["start".to_owned(), TAG.to_owned(), "1234".to_owned(), "--since".to_owned(), "now".to_owned()];
         for (flag, path) in [("--answers", &self.answers), ("--runbook", &self.runbook)] {
             start.extend(path.iter().flat_map(|path| [flag.to_owned(), path.display().to_string()]));
         }
@@ -126,6 +127,7 @@ impl Rehearsal<'_> {
             menu: Vec::new(),
             rollback: Vec::new(),
             output: None,
+            measured: Vec::new(),
         };
         let answer = tokio::select! {
             answer = terminal.ask(&question) => answer,

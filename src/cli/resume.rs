@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::console::Look;
+use super::detach;
 use super::drive::{Session, drive};
 use super::select::{self, Otherwise, Selected, select};
 use super::{Exit, Trouble};
@@ -17,10 +18,21 @@ pub(super) struct Arguments {
     /// Take the answers from this file
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
+    /// Go on without a terminal: what runs and what is watched goes on, questions wait for `hotfix resume`
+    #[arg(long, conflicts_with = "answers")]
+    detach: bool,
+    /// Be the process that goes on without a terminal
+    #[arg(long, hide = true, conflicts_with_all = ["answers", "detach"])]
+    away: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
-    let session = Session::open(look, arguments.answers.clone())?;
+    let mut session = Session::open(look, arguments.answers.clone())?;
+    if arguments.away {
+        session.away = true;
+        // No terminal that closes takes it along.
+        rustix::process::setsid().map_err(std::io::Error::from)?;
+    }
     let selected = selected(&session, arguments.run.as_deref())?;
     let id = selected.paths.id.clone();
     if let Some(damage) = &selected.damage {
@@ -44,7 +56,12 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
             format!("the runbook of run {id} cannot be read; `hotfix rollback {id} --to TAG` works without"),
         )
     })?;
-    let _lock = session.lock(&id)?;
+    if arguments.detach {
+        // Whoever has it keeps it, be it such a process itself.
+        drop(session.lock(&id)?);
+        return detach::begin(&session, (&id, &selected.paths.dir), &look.arguments(&["resume", &id, "--away"]));
+    }
+    let _lock = detach::lock(&session, &id)?;
     if let Some(warning) = session.store.filesystem().warning() {
         super::rollback::say(&format!("warning: {warning}"));
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -203,7 +203,7 @@ fn on_another_host(id: &str, holder: &Holder) -> Trouble {
 
 /// Takes the lock from whoever holds it: asked by the journal to let go, killed where it does not.
 fn take_over(session: &Session, id: &str) -> Result<DriverLock, Trouble> {
-    let mut waited = Duration::ZERO;
+    let began = Instant::now();
     let mut killed = false;
     loop {
         let holder = match session.store.lock(&session.holder(id)) {
@@ -211,9 +211,10 @@ fn take_over(session: &Session, id: &str) -> Result<DriverLock, Trouble> {
             Err(StoreError::Locked(holder)) => holder,
             Err(error) => return Err(Trouble::new(Exit::Error, whole(&error))),
         };
+        let waited = began.elapsed();
         if waited >= GRACE + GRACE {
             let who = holder.map(|holder| on_another_host(id, &holder));
-            return Err(who.unwrap_or_else(|| Trouble::new(Exit::Locked, "the lock is held and nobody knows by whom")));
+            return Err(who.unwrap_or_else(|| held_by_unknown(session)));
         }
         if waited >= GRACE && !killed {
             killed = true;
@@ -222,8 +223,16 @@ fn take_over(session: &Session, id: &str) -> Result<DriverLock, Trouble> {
             }
         }
         pause(POLL);
-        waited += POLL;
     }
+}
+
+fn held_by_unknown(session: &Session) -> Trouble {
+    let path = session.store.lock_path();
+    let message = format!(
+        "another process holds the lock and could not say who it is; `fuser {}` shows its id. Once it has ended, go on here",
+        path.display()
+    );
+    Trouble::new(Exit::Locked, message)
 }
 
 /// Kills the process that holds the lock, if it is still the one that took it.

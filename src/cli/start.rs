@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 
 use super::console::Look;
 use super::drive::{Session, drive};
-use super::{Exit, Trouble, choose, plan, select, whole};
-use crate::clock::SystemClock;
+use super::{Exit, Trouble, began, choose, plan, select, whole};
+use crate::clock::{Clock as _, SystemClock};
 use crate::engine::{Identity, initial};
 use crate::event::Event;
 use crate::git::{self, Continues, Kind, Prompts, Reach, Repository};
@@ -26,6 +26,9 @@ pub(super) struct Arguments {
     /// Take the answers from this file
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
+    /// When the incident began: a time of day (02:40), RFC 3339, or how long ago (25m); asked at a terminal, else now
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
     /// Show every step as it would run, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -75,6 +78,7 @@ pub(super) enum Base {
 
 pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let target = &arguments.target;
+    let since = began::given(arguments.since.as_deref(), SystemClock.now())?;
     if arguments.dry_run {
         return plan::show(target, look);
     }
@@ -89,7 +93,9 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let prepared = Prepared::of(target, &loaded.runbook, &session)?;
     let warnings = prepared.preflight(&loaded, &session)?;
     // The answers are read before anything starts, so that one for an unknown step stops it here.
-    session.console(&Run::new(Outline::of(&loaded.runbook)))?;
+    let console = session.console(&Run::new(Outline::of(&loaded.runbook)))?;
+    let incident_began = began::began(since, &console, look.language(&session.environment))?;
+    drop(console);
     let mut lock = session.lock("a new run")?;
     session.store.sweep();
     // Another may have begun and let go of the lock since the first look.
@@ -106,6 +112,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         runbook: frozen.clone(),
         vars: prepared.vars.clone(),
         environment: environment.collect(),
+        incident_began,
         warnings: warnings.clone(),
     };
     let author = (session.by.as_str(), session.host.as_str());
@@ -119,6 +126,9 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         "Run {} begins: {} -> {} on {}.",
         paths.id, target.tag, prepared.identity.new_tag, prepared.identity.branch
     );
+    if let Some(at) = incident_began {
+        let _ = writeln!(err, "{}", began::words(at, SystemClock.now()));
+    }
     for warning in &warnings {
         let _ = writeln!(err, "warning: {warning}");
     }

@@ -1,18 +1,24 @@
 //! `hotfix status`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::author::host;
-use super::select::{Otherwise, driver, select};
+use super::data::Reader;
+use super::select::{Otherwise, Selected, driver, select};
 use super::{Exit, Trouble, data, store};
-use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::clock::{Clock as _, SystemClock, Timestamp, brief};
 use crate::engine::{Unwatched, left_behind, unwatched};
+use crate::event::Cut;
 use crate::process::{End, Found, group_lives};
-use crate::report::{self, Status, printable};
-use crate::store::{Holder, Life};
+use crate::report::{self, StagePlace, Status, printable};
+use crate::run::Phase;
+use crate::samples::{self, Reading};
+use crate::store::{Holder, Life, Store};
+use crate::vars::text_of;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -21,37 +27,126 @@ pub(super) struct Arguments {
     /// Print it as JSON
     #[arg(long)]
     json: bool,
+    /// Show it again whenever it changes, until the run is over; Ctrl-C ends that and nothing else
+    #[arg(long, short, conflicts_with = "json")]
+    watch: bool,
 }
+
+/// How often it is looked whether anything has changed.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let store = store()?;
     let run = select(&store, arguments.run.as_deref(), Otherwise::Latest)?;
-    let runbook = run.runbook();
-    let folded = run.run(runbook.as_ref());
-    let mut status = report::status(&run.source(runbook.as_ref()), &folded);
-    let driver = driver(&store, &host(), &run.paths.id);
-    let mut command = None;
-    if driver.as_ref().is_some_and(|(_, life)| *life == Life::Alive) {
-        // It is being driven: there is nothing to take up.
-        status.commands.retain(|line| !line.starts_with("hotfix resume"));
-    } else {
-        command = left_behind(&run.paths, &folded).map(|(_, found)| found);
+    if arguments.watch {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        return runtime.block_on(watch(&store, run));
     }
-    let unwatched = unwatched(&run.paths, &folded);
+    let seen = Seen::of(&store, &run)?;
     if arguments.json {
-        let mut value = serde_json::to_value(&status).map_err(io::Error::from)?;
-        value["driver"] = driver_json(driver.as_ref());
-        value["command"] = command.as_ref().map_or(Value::Null, command_json);
-        value["unwatched"] = unwatched.iter().map(unwatched_json).collect();
-        value["damage"] = json!(run.damage);
-        value["torn_bytes"] = json!(run.contents.torn);
-        let text = serde_json::to_string_pretty(&value).map_err(io::Error::from)?;
+        let text = serde_json::to_string_pretty(&seen.json(&run)?).map_err(io::Error::from)?;
         data(|out| writeln!(out, "{text}"))?;
     } else {
-        let now = SystemClock.now();
-        data(|out| show(out, &status, (driver.as_ref(), command.as_ref(), &unwatched), now))?;
+        data(|out| seen.print(out))?;
     }
     run.shown()
+}
+
+/// Shows it again and again until the run is over: in place at a terminal, else where it has changed.
+async fn watch(store: &Store, mut run: Selected) -> Result<Exit, Trouble> {
+    let in_place = io::stdout().is_terminal();
+    let mut shown = Vec::new();
+    loop {
+        let mut text = Vec::new();
+        Seen::of(store, &run)?.print(&mut text)?;
+        if text != shown {
+            let reader = data(|out| match (in_place, shown.is_empty()) {
+                // Each line over the one before it, so that nothing flickers.
+                (true, _) => out.write_all(over(&text).as_bytes()),
+                (false, true) => out.write_all(&text),
+                (false, false) => out.write_all(b"\n").and_then(|()| out.write_all(&text)),
+            })?;
+            if reader == Reader::Gone {
+                return run.shown();
+            }
+            shown = text;
+        }
+        if run.damage.is_some() || matches!(run.phase(), Phase::Finished | Phase::Declined | Phase::Aborted) {
+            return run.shown();
+        }
+        SystemClock.sleep(LOOK).await;
+        run = Selected::open(run.paths);
+    }
+}
+
+/// What has the screen show `text` and nothing else. A line that is too long is cut by the terminal and not wrapped.
+fn over(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let lines: Vec<_> = text.lines().flat_map(|line| [line, "\x1b[K\r\n"]).collect();
+    format!("\x1b[?7l\x1b[H{}\x1b[J\x1b[?7h", lines.concat())
+}
+
+/// Where a run stands, as far as it can be seen from outside.
+struct Seen {
+    status: Status,
+    driver: Option<(Holder, Life)>,
+    command: Option<Found>,
+    unwatched: Vec<Unwatched>,
+    readings: Vec<Reading>,
+}
+
+impl Seen {
+    fn of(store: &Store, run: &Selected) -> Result<Self, Trouble> {
+        let runbook = run.runbook();
+        let folded = run.run(runbook.as_ref());
+        let mut status = report::status(&run.source(runbook.as_ref()), &folded);
+        let driver = driver(store, &host(), &run.paths.id);
+        let mut command = None;
+        match &driver {
+            // It is being driven: there is nothing to take up, but where that is for whoever comes.
+            Some((holder, Life::Alive)) if !holder.detached => {
+                status.commands.retain(|line| !line.starts_with("hotfix resume"));
+            }
+            Some((_, Life::Alive)) => {}
+            _ => command = left_behind(&run.paths, &folded).map(|(_, found)| found),
+        }
+        let over = matches!(folded.phase(), Phase::Finished | Phase::Declined | Phase::Aborted);
+        let readings = if over { Vec::new() } else { samples::latest(&run.paths.samples())? };
+        Ok(Self { unwatched: unwatched(&run.paths, &folded), status, driver, command, readings })
+    }
+
+    fn json(&self, run: &Selected) -> Result<Value, Trouble> {
+        let mut value = serde_json::to_value(&self.status).map_err(io::Error::from)?;
+        value["driver"] = driver_json(self.driver.as_ref());
+        value["command"] = self.command.as_ref().map_or(Value::Null, command_json);
+        value["unwatched"] = self.unwatched.iter().map(unwatched_json).collect();
+        value["readings"] = json!(self.readings);
+        value["damage"] = json!(run.damage);
+        value["torn_bytes"] = json!(run.contents.torn);
+        let (now, status) = (SystemClock.now(), &self.status);
+        let open = status.escalation.iter().filter(|call| status.escalates && call.answer.is_none());
+        let (due, ahead): (Vec<_>, Vec<_>) = open.partition(|call| call.at <= now);
+        value["overdue"] = json!(due);
+        value["next_escalation"] = json!(ahead.first());
+        value["update_overdue"] = json!(status.update_due.is_some_and(|at| at <= now));
+        Ok(value)
+    }
+
+    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let now = SystemClock.now();
+        show(out, &self.status, (self.driver.as_ref(), self.command.as_ref(), &self.unwatched), now)?;
+        let width = self.readings.iter().map(|reading| reading.probe.chars().count()).max().unwrap_or_default();
+        let mut step = "";
+        for Reading { step: of, probe, at, value, outcome } in &self.readings {
+            if of != step {
+                writeln!(out, "{:<12}{}", "Watched by", printable(of))?;
+                step = of;
+            }
+            let value: String = printable(&text_of(value)).replace('\n', " ").chars().take(24).collect();
+            writeln!(out, "{:<12}{:width$}  {outcome} at {}: {value}", "", printable(probe), at.local_time())?;
+        }
+        Ok(())
+    }
 }
 
 /// The command that a step has left behind, in words.
@@ -96,18 +191,19 @@ fn unwatched_json(Unwatched { command, group }: &Unwatched) -> Value {
 
 /// The driver for programs: `alive` is null where it is on another machine and cannot be seen.
 pub(super) fn driver_json(driver: Option<&(Holder, Life)>) -> Value {
-    let Some((Holder { pid, host, user, since, .. }, life)) = driver else { return Value::Null };
+    let Some((Holder { pid, host, user, since, detached, .. }, life)) = driver else { return Value::Null };
     let alive = (*life == Life::Alive).then_some(true);
-    json!({ "pid": pid, "host": host, "user": user, "since": since, "alive": alive })
+    json!({ "pid": pid, "host": host, "user": user, "since": since, "alive": alive, "detached": detached })
 }
 
 /// The driver in words.
 pub(super) fn driver_words((holder, life): &(Holder, Life), now: Timestamp) -> String {
-    let Holder { pid, host, user, since, .. } = holder;
+    let Holder { pid, host, user, since, detached, .. } = holder;
     let since = Timestamp::parse(since).map_or_else(|| since.clone(), |at| moment(at, now));
+    let how = if *detached { ", without a terminal," } else { "" };
     let text = match life {
         Life::Elsewhere => format!("{user} on {host} (process {pid}) since {since}, if it still runs: look there"),
-        Life::Alive | Life::Dead => format!("{user} on {host} (process {pid}) since {since}"),
+        Life::Alive | Life::Dead => format!("{user} on {host} (process {pid}){how} since {since}"),
     };
     printable(&text)
 }
@@ -130,15 +226,26 @@ fn show(
         line("Hotfix", format!("{} -> {} for issue {}", status.tag, status.new_tag, status.issue))?;
     }
     line("Way", way(status).to_owned())?;
+    if let Some(at) = status.incident_began {
+        line("Incident", incident(status, at, now))?;
+    }
+    for words in clocks(status, now) {
+        line(words.0, words.1)?;
+    }
     if let Some(stage) = &status.stage {
-        line("Stage", format!("{} of {}, {}: {}", stage.number, stage.of, stage.id, stage.title))?;
+        let over = over_budget(stage, now).map(|over| format!(", OVER its budget by {over}")).unwrap_or_default();
+        line("Stage", format!("{} of {}, {}: {}{over}", stage.number, stage.of, stage.id, stage.title))?;
     }
     if let Some(step) = &status.step {
         let since = step.since.map(|at| format!(" since {}", moment(at, now))).unwrap_or_default();
         let failure = step.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
         let how = match (step.status, driver, command.and_then(|found| command_words(found, now))) {
             (status, _, Some(words)) => format!("{status}{since}: {words}"),
-            ("started" | "undo started", None, _) => format!("cut off, its end is not known; begun{since}"),
+            ("started", _, _) if step.known == Some(Cut::Unanswered) => format!("waits for an answer{since}"),
+            ("started" | "undo started", None, _) => match step.known {
+                Some(known) => format!("cut off{since}: {}", Cut::words(Some(known))),
+                None => format!("cut off, its end is not known; begun{since}"),
+            },
             (status, ..) => format!("{status}{since}{failure}"),
         };
         line("Step", format!("{} ({}), {how}", step.key, step.title))?;
@@ -158,6 +265,53 @@ fn show(
         line("Last record", format!("{} ({})", moment(last.at, now), last.seq))?;
     }
     status.commands.iter().try_for_each(|command| line("Go on with", command.clone()))
+}
+
+/// Since when it lasts, or how long it lasted.
+fn incident(status: &Status, began: Timestamp, now: Timestamp) -> String {
+    match status.mitigated {
+        Some(well) => format!(
+            "began {}; production was well again {}, after {}",
+            began.local_in_full(),
+            moment(well, now),
+            brief(well.since(began))
+        ),
+        None if is_over(status) => format!("began {}", began.local_in_full()),
+        None => format!("began {}, {} ago", began.local_in_full(), brief(now.since(began))),
+    }
+}
+
+fn is_over(status: &Status) -> bool {
+    !matches!(status.phase, "forward" | "back" | "rolled_back")
+}
+
+/// What is due, and what is next.
+fn clocks(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    let open = status.escalation.iter().filter(|call| status.escalates && call.answer.is_none());
+    let (due, ahead): (Vec<_>, Vec<_>) = open.partition(|call| call.at <= now);
+    for call in due {
+        lines.push(("OVERDUE", format!("call {}: due {} ago", call.whom, brief(now.since(call.at)))));
+    }
+    if let Some(next) = ahead.first() {
+        let when = format!("{} (in {})", moment(next.at, now), brief(next.at.since(now)));
+        lines.push(("Next call", format!("{} at {when}", next.whom)));
+    }
+    if let Some(at) = status.update_due {
+        let when = if at <= now {
+            format!("OVERDUE by {}", brief(now.since(at)))
+        } else {
+            format!("due at {} (in {})", moment(at, now), brief(at.since(now)))
+        };
+        lines.push(("Update", when));
+    }
+    lines
+}
+
+/// By how much the stage is over its budget.
+fn over_budget(stage: &StagePlace, now: Timestamp) -> Option<String> {
+    let over = now.since(stage.began?).checked_sub(Duration::from_secs(stage.budget_seconds?))?;
+    (!over.is_zero()).then(|| brief(over))
 }
 
 fn way(status: &Status) -> &'static str {

@@ -127,7 +127,9 @@ impl Engine {
                 self.show(Show::Info(&format!("the undo of {key} is taken up, not run again")));
                 self.carry_out(key, step, what).await
             }
-            (Some(Found::NeverBegan), _) | (None, Repetition::Unasked) => self.begin_undo(key, step, what).await,
+            (Some(Found::NeverBegan), _) | (None, Repetition::Question | Repetition::Unasked) => {
+                self.begin_undo(key, step, what).await
+            }
             // Of a command at the operator's terminal nobody keeps how it stands.
             (None, Repetition::Supervised) if !step.interactive => self.begin_undo(key, step, what).await,
             _ => self.ask_unknown_undo(key, step, what).await,
@@ -205,6 +207,10 @@ impl Engine {
             lines.push(format!(
                 "left: the branch {name} on {remote}, a merge that waits; `git push {remote} --delete {name}` would delete it"
             ));
+        }
+        if let Ok(Some(commit)) = repository.picking() {
+            let short: String = commit.chars().take(10).collect();
+            lines.push(format!("left: {short} is being taken here; `git cherry-pick --abort` would end that"));
         }
         for at in repository.unsolved(&branch).unwrap_or_default() {
             let at = at.display();

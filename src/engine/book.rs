@@ -26,6 +26,8 @@ pub struct Book {
     clock: Rc<dyn Clock>,
     masker: Masker,
     author: Author,
+    /// Who has taken the run from this process: for good, whoever of its parts hears of it first.
+    taken: Option<String>,
 }
 
 enum Pen {
@@ -64,13 +66,13 @@ impl Book {
     /// A book over an open journal and the run that `records` tell.
     #[must_use]
     pub fn new(journal: Journal, run: Run, author: Author, clock: Rc<dyn Clock>, masker: Masker) -> Self {
-        Self { pen: Pen::Journal(journal), run, clock, masker, author }
+        Self { pen: Pen::Journal(journal), run, clock, masker, author, taken: None }
     }
 
     /// A book whose journal cannot be used. Records go to the file at `aside`, if that can be written.
     #[must_use]
     pub fn without_journal(run: Run, author: Author, clock: Rc<dyn Clock>, masker: Masker, aside: &Path) -> Self {
-        Self { pen: Pen::beside(aside, None), run, clock, masker, author }
+        Self { pen: Pen::beside(aside, None), run, clock, masker, author, taken: None }
     }
 
     /// The run.
@@ -109,7 +111,10 @@ impl Book {
         let opens_the_way_back =
             matches!(event, Event::RollbackStarted { .. } | Event::PromptAnswered { purpose: Purpose::Rollback, .. });
         let on_the_way_back = opens_the_way_back || matches!(self.run.phase(), Phase::Back | Phase::RolledBack);
-        let Self { pen, run, clock, .. } = self;
+        let Self { pen, run, clock, taken, .. } = self;
+        if let Some(by) = taken {
+            return Err(CommitError::Taken(by.clone()));
+        }
         let journal = match pen {
             Pen::Journal(journal) => journal,
             Pen::Aside(_) => return self.write_aside(event),
@@ -118,8 +123,9 @@ impl Book {
             for record in news {
                 run.apply(record);
             }
-            match taker(news) {
-                Some(by) => Err(CommitError::Taken(by)),
+            *taken = taker(news);
+            match taken {
+                Some(by) => Err(CommitError::Taken(by.clone())),
                 None => run.may(event).map_err(CommitError::Illegal),
             }
         });
@@ -147,14 +153,17 @@ impl Book {
     /// [`CommitError::Taken`] where somebody takes production back.
     pub fn news(&mut self) -> Result<Vec<Record>, CommitError> {
         let Pen::Journal(journal) = &mut self.pen else { return Ok(Vec::new()) };
-        let news = journal.news()?;
-        for record in &news {
-            self.run.apply(record);
+        if self.taken.is_none() {
+            let news = journal.news()?;
+            for record in &news {
+                self.run.apply(record);
+            }
+            self.taken = taker(&news);
+            if self.taken.is_none() {
+                return Ok(news);
+            }
         }
-        match taker(&news) {
-            Some(by) => Err(CommitError::Taken(by)),
-            None => Ok(news),
-        }
+        self.taken.clone().map_or(Ok(Vec::new()), |by| Err(CommitError::Taken(by)))
     }
 
     /// Keeps the event until the journal takes it, and writes it beside meanwhile. Best effort: this is the file beside the one
@@ -228,4 +237,50 @@ fn masked(event: Event, masker: &Masker) -> Event {
         fields.insert("event".to_owned(), tag);
     }
     serde_json::from_value(value).unwrap_or(event)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::run::Outline;
+
+    fn book(path: &Path, by: &str) -> Book {
+        let author = Author { run: "r".into(), by: by.into(), host: "h".into() };
+        let (journal, records) = Journal::open(path, author.clone()).unwrap();
+        let mut run = Run::new(Outline::default());
+        records.iter().for_each(|record| run.apply(record));
+        Book::new(journal, run, author, Rc::new(SystemClock), Masker::default())
+    }
+
+    #[test]
+    fn whoever_hears_first_that_the_run_was_taken_every_later_move_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, aside) = (dir.path().join("j"), dir.path().join("a"));
+        let started = Event::RunStarted {
+            program: "0".into(),
+            format: crate::event::FORMAT,
+            runbook: String::new(),
+            vars: std::collections::BTreeMap::new(),
+            environment: std::collections::BTreeMap::new(),
+            incident_began: None,
+            warnings: Vec::new(),
+        };
+        book(&path, "ada").commit(started, &aside).unwrap();
+        for first in ["a record of its own", "a look at the news"] {
+            let (mut driver, mut other) = (book(&path, "ada"), book(&path, "joan"));
+            let back = Event::RollbackStarted { to: "v1".into(), reason: None, blind: false };
+            other.commit(back, &aside).unwrap();
+            let note = || Event::NoteAdded { text: "n".into() };
+            let heard = match first {
+                "a record of its own" => driver.commit(note(), &aside),
+                _ => driver.news(),
+            };
+            let taken = |result: Result<Vec<Record>, CommitError>| matches!(result, Err(CommitError::Taken(by)) if by == "joan on h");
+            assert!(taken(heard), "{first}");
+            assert!(taken(driver.news()) && taken(driver.commit(note(), &aside)) && taken(driver.news()), "{first}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::action::{
     Action, Asked, Context, Desk as _, Failure, LOST, Place, Repetition, Stop, has_happened, was_announced,
 };
 use crate::clock::brief;
-use crate::event::Event;
+use crate::event::{Cut, Event};
 use crate::operator::{Answer, Form, Outcome, Purpose, Show, Way};
 use crate::process::{self, Found};
 use crate::run::{Phase, Status};
@@ -84,6 +84,11 @@ impl Engine {
                         }
                     }
                 },
+                falls = self.falls_due() => {
+                    if let Err(stop) = self.attend(falls, &self.menu(step)).await {
+                        return self.settle(key, stop).await;
+                    }
+                }
             }
         }
         if self.has_happened(key, step).await? {
@@ -128,18 +133,22 @@ impl Engine {
             Some(Found::Lost { pgid: None })
         });
         let group = if let Some(Found::Lost { pgid }) = &found { *pgid } else { None };
-        let began = match (found, action.kind().repetition()) {
+        let known = match (found, action.kind().repetition()) {
             (Some(found @ (Found::Finished(_) | Found::Running(_))), _) => {
                 let how = if matches!(found, Found::Running(_)) { "is still running" } else { "ended meanwhile" };
                 self.show(Show::Info(&format!("the command of {key} {how}: it is taken up, not run again")));
                 return self.take_up(key, step, action, number).await;
             }
-            (Some(Found::NeverBegan), _) | (None, Repetition::Unasked) => false,
-            (None, Repetition::Supervised) => step.interactive || !was_announced(&self.files(key, number)),
-            _ => true,
+            (Some(Found::NeverBegan), _) => Some(Cut::NotBegun),
+            (None, Repetition::Question) => Some(Cut::Unanswered),
+            (None, Repetition::Unasked) => Some(Cut::Harmless),
+            (None, Repetition::Supervised) if !step.interactive && was_announced(&self.files(key, number)) => {
+                Some(Cut::NotBegun)
+            }
+            _ => None,
         };
-        if !began {
-            return self.commit(Event::StepInterrupted { step: key.to_owned(), attempt: number });
+        if known.is_some() {
+            return self.commit(Event::StepInterrupted { step: key.to_owned(), attempt: number, known });
         }
         if self.has_happened(key, step).await? {
             return self.found_done(key);
@@ -183,7 +192,7 @@ impl Engine {
         };
         match answer {
             Answer::Way { way: Way::Again, .. } => {
-                self.commit(Event::StepInterrupted { step: key.to_owned(), attempt })
+                self.commit(Event::StepInterrupted { step: key.to_owned(), attempt, known: None })
             }
             Answer::Way { way: Way::Leave, .. } => {
                 self.failed(key, lost())?;

@@ -7,10 +7,13 @@ use serde_json::Value;
 
 use super::Engine;
 use super::trouble::Trouble;
-use crate::action::{Asked, Desk, Disturbance, Finding, Stop};
+use crate::action::{Asked, Desk, Disturbance, Finding, Stop, Test};
 use crate::clock::LocalFuture;
-use crate::event::Event;
-use crate::operator::{Answer, Attention, Course, Form, Presence, Purpose, Question, Show, Signal, Unanswered, Way};
+use crate::event::{Cut, Event};
+use crate::gate::GAP;
+use crate::operator::{
+    Answer, Attention, Course, Form, Gauge, Presence, Purpose, Question, Show, Signal, Unanswered, Way,
+};
 use crate::process::{Left, Loan};
 
 /// The desk of one step.
@@ -22,6 +25,8 @@ pub(super) struct StepDesk<'a> {
     /// What the step's own questions count as.
     purpose: Purpose,
     output: Option<PathBuf>,
+    /// What was measured, where that is why it asks.
+    measured: Vec<String>,
     /// Answers that were given before the step was cut off.
     given: RefCell<Vec<(String, Answer)>>,
 }
@@ -30,7 +35,8 @@ impl<'a> StepDesk<'a> {
     /// The desk of the step `key`.
     pub(super) fn new(engine: &'a Engine, key: &str, menu: Vec<Way>) -> Self {
         let given = engine.run(|run| run.steps().get(key).map(|state| state.given.clone())).unwrap_or_default();
-        Self { engine, key: key.to_owned(), menu, purpose: Purpose::Step, output: None, given: RefCell::new(given) }
+        let (purpose, given) = (Purpose::Step, RefCell::new(given));
+        Self { engine, key: key.to_owned(), menu, purpose, output: None, measured: Vec::new(), given }
     }
 
     /// The same for the undo of a step.
@@ -48,6 +54,12 @@ impl<'a> StepDesk<'a> {
         Self { output: Some(output), ..self }
     }
 
+    /// With what was measured.
+    pub(super) fn with_measured(self, lines: &[String]) -> Self {
+        let masker = &self.engine.world.masker;
+        Self { measured: lines.iter().map(|line| masker.text(line)).collect(), ..self }
+    }
+
     async fn put(&self, asked: Asked) -> Result<Answer, Stop> {
         let purpose = if asked.purpose == Purpose::Step { self.purpose } else { asked.purpose };
         if let Some(answer) = self.given_before(&asked) {
@@ -57,24 +69,14 @@ impl<'a> StepDesk<'a> {
             step: self.key.clone(),
             purpose,
             prompt: self.engine.world.masker.text(&asked.prompt),
+            rollback: if self.offers_rollback(purpose, &asked.form) { self.engine.masked_plan() } else { Vec::new() },
             form: asked.form,
             menu: self.menu.clone(),
-            rollback: if self.offers_rollback(purpose) { self.engine.masked_plan() } else { Vec::new() },
             output: self.output.clone().filter(|path| path.exists()),
+            measured: self.measured.clone(),
         };
         loop {
-            let answered = tokio::select! {
-                biased;
-                answer = self.engine.operator.ask(&question) => answer,
-                trouble = self.engine.trouble() => match trouble {
-                    Trouble::Stop(stop) => return Err(stop),
-                    Trouble::Breach(key, stop) => {
-                        self.engine.breached(&key, stop).await?;
-                        continue;
-                    }
-                },
-            };
-            match answered {
+            match self.answered(&question).await? {
                 Ok(answer) => {
                     let (step, question) = (self.key.clone(), question.prompt);
                     let event = Event::PromptAnswered { step, purpose, question, answer: answer.clone() };
@@ -89,6 +91,52 @@ impl<'a> StepDesk<'a> {
         }
     }
 
+    /// The operator's answer. Where nobody is there and somebody may come, that nobody answers is not said before nothing is
+    /// watched any more.
+    async fn answer(&self, question: &Question) -> Result<Answer, Unanswered> {
+        let answer = self.engine.operator.ask(question).await;
+        // What a gate came to is what somebody is to come for.
+        if answer == Err(Unanswered::Missing) && question.purpose != Purpose::Command {
+            self.engine.wait_for_watches().await;
+        }
+        answer
+    }
+
+    /// What comes of asking `question`, which is asked again after whatever broke in on it.
+    async fn answered(&self, question: &Question) -> Result<Result<Answer, Unanswered>, Stop> {
+        loop {
+            tokio::select! {
+                biased;
+                answer = self.answer(question) => return Ok(answer),
+                trouble = self.engine.trouble() => match trouble {
+                    Trouble::Stop(stop) => return Err(stop),
+                    Trouble::Breach(key, stop) => Box::pin(self.engine.breached(&key, stop)).await?,
+                },
+                falls = self.engine.falls_due(), if is_interrupted(question.purpose) => {
+                    Box::pin(self.engine.attend(falls, &self.menu)).await?;
+                }
+            }
+        }
+    }
+
+    async fn take_note(&self) -> Result<(), Stop> {
+        let question = Question {
+            step: self.key.clone(),
+            purpose: Purpose::Reason,
+            prompt: "A note for the log (the watch goes on meanwhile):".to_owned(),
+            form: Form::Text,
+            menu: vec![Way::Wait],
+            rollback: Vec::new(),
+            output: None,
+            measured: Vec::new(),
+        };
+        match self.answered(&question).await? {
+            Ok(Answer::Text(text)) | Err(Unanswered::Note(text)) => self.engine.commit(Event::NoteAdded { text }),
+            Ok(_) | Err(Unanswered::Missing | Unanswered::Menu { .. }) => Ok(()),
+            Err(Unanswered::Interrupted(signal)) => Err(Stop::Signal(signal)),
+        }
+    }
+
     /// The answer to the same question, where it was given before the step was cut off.
     fn given_before(&self, asked: &Asked) -> Option<Answer> {
         let mut given = self.given.borrow_mut();
@@ -98,9 +146,19 @@ impl<'a> StepDesk<'a> {
         Some(given.remove(at).1)
     }
 
-    fn offers_rollback(&self, purpose: Purpose) -> bool {
-        self.menu.contains(&Way::Rollback) || purpose == Purpose::Failure || purpose == Purpose::Unknown
+    fn offers_rollback(&self, purpose: Purpose, form: &Form) -> bool {
+        let chosen = matches!(form, Form::Way(ways) if ways.contains(&Way::Rollback));
+        self.menu.contains(&Way::Rollback) || chosen || purpose == Purpose::Failure || purpose == Purpose::Unknown
     }
+}
+
+/// Whether the clock of the incident may come before such a question. What is asked about a command that runs, about a breach or
+/// before a rollback comes first.
+fn is_interrupted(purpose: Purpose) -> bool {
+    matches!(
+        purpose,
+        Purpose::Step | Purpose::Production | Purpose::Failure | Purpose::Unknown | Purpose::Undo | Purpose::Aftermath
+    )
 }
 
 fn missing(question: &Question) -> String {
@@ -115,6 +173,7 @@ fn missing(question: &Question) -> String {
         Form::Hand => "done".to_owned(),
         Form::Shell { .. } => "a command, or done".to_owned(),
         Form::Way(ways) => ways.iter().map(|way| format!("{way:?}").to_lowercase()).collect::<Vec<_>>().join(" | "),
+        Form::Due(_) => "at a terminal".to_owned(),
         Form::Text | Form::Editor { .. } => "a text".to_owned(),
     };
     format!("{}: {} ({fits})", question.step, question.prompt)
@@ -169,11 +228,17 @@ impl StepDesk<'_> {
         match ended {
             Ok(left) => Ok(left),
             Err(Unanswered::Missing) => {
+                tokio::select! {
+                    biased;
+                    stop = self.stop() => return Err(stop),
+                    () = self.engine.wait_for_watches() => {}
+                }
                 let step = self.key.clone();
                 if self.purpose == Purpose::Step && self.engine.course() == Course::Forward {
                     // It has not begun, and nobody need be asked whether it has.
                     let attempt = self.engine.run(|run| run.step(&step).attempts);
-                    self.engine.commit(Event::StepInterrupted { step: step.clone(), attempt })?;
+                    let known = Some(Cut::NotBegun);
+                    self.engine.commit(Event::StepInterrupted { step: step.clone(), attempt, known })?;
                 }
                 Err(Stop::Missing(format!("{step}: its command talks to the operator and needs a terminal")))
             }
@@ -200,6 +265,11 @@ impl Desk for StepDesk<'_> {
             Finding::Measured { probe, value, outcome } => {
                 Event::GateMeasured { step, probe, value, outcome: outcome.to_owned() }
             }
+            Finding::Unmeasured(gap) => {
+                self.engine.show(Show::Warning(&format!("{step}: {}", gap.words())));
+                let (probe, outcome, value) = (String::new(), GAP.to_owned(), serde_json::json!(gap));
+                Event::GateMeasured { step, probe, value, outcome }
+            }
             Finding::Decided { decision, reason } => {
                 let samples = self.engine.seal_samples();
                 Event::GateDecided { step, decision: decision.to_owned(), reason, samples }
@@ -224,6 +294,10 @@ impl Desk for StepDesk<'_> {
                     biased;
                     trouble = self.engine.trouble() => trouble,
                     attention = self.engine.operator.attention() => return Disturbance::Attention(attention),
+                    falls = self.engine.falls_due() => match self.engine.attend(falls, &self.menu).await {
+                        Ok(()) => continue,
+                        Err(stop) => return self.heard(stop),
+                    },
                 };
                 match trouble {
                     // A Ctrl-C may be pressed in the moment before the keys are listened to.
@@ -242,8 +316,16 @@ impl Desk for StepDesk<'_> {
         Box::pin(async { self.heard(self.stop().await) })
     }
 
+    fn note(&self) -> LocalFuture<'_, Result<(), Stop>> {
+        Box::pin(self.take_note())
+    }
+
     fn presence(&self) -> Presence {
         self.engine.operator.presence()
+    }
+
+    fn tested(&self, stage: &str) -> Vec<Test> {
+        self.engine.tests_of(stage)
     }
 
     fn anchor(&self) -> String {
@@ -254,7 +336,7 @@ impl Desk for StepDesk<'_> {
 }
 
 impl Engine {
-    fn masked_plan(&self) -> Vec<String> {
+    pub(super) fn masked_plan(&self) -> Vec<String> {
         self.plan_lines(&super::Retreat::default()).iter().map(|line| self.world.masker.text(line)).collect()
     }
 
@@ -266,9 +348,9 @@ impl Engine {
                 let values: Vec<_> = values.iter().map(|(name, value)| (name.clone(), mask(value))).collect();
                 self.screen.show(Show::Command { text: &mask(text), values: &values, timeout });
             }
-            Show::Stage { number, of, title, guide, budget } => {
+            Show::Stage { number, of, title, guide, budget, began } => {
                 let (title, guide) = (mask(title), guide.map(mask));
-                self.screen.show(Show::Stage { number, of, title: &title, guide: guide.as_deref(), budget });
+                self.screen.show(Show::Stage { number, of, title: &title, guide: guide.as_deref(), budget, began });
             }
             Show::Step { key, title, guide } => {
                 let (title, guide) = (mask(title), guide.map(mask));
@@ -277,7 +359,11 @@ impl Engine {
             Show::Guidance(text) => self.screen.show(Show::Guidance(&mask(text))),
             Show::Info(text) => self.screen.show(Show::Info(&mask(text))),
             Show::Warning(text) => self.screen.show(Show::Warning(&mask(text))),
-            Show::Progress(text) => self.screen.show(Show::Progress(&mask(text))),
+            Show::Gauge { at, of, gauge } => {
+                let matched = gauge.matched.iter().map(|line| mask(line)).collect();
+                let gauge = Gauge { value: mask(&gauge.value), matched, ..gauge.clone() };
+                self.screen.show(Show::Gauge { at, of, gauge: &gauge });
+            }
             Show::Outcome { key, how, detail, took } => {
                 self.screen.show(Show::Outcome { key, how, detail: &mask(detail), took });
             }

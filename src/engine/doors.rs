@@ -31,6 +31,12 @@ impl Engine {
         &self.paths.id
     }
 
+    /// Whether its log is still where it was.
+    #[must_use]
+    pub fn is_on_disk(&self) -> bool {
+        self.paths.journal.exists()
+    }
+
     /// Which way the run goes.
     #[must_use]
     pub fn phase(&self) -> Phase {
@@ -76,6 +82,7 @@ impl Engine {
     /// # Errors
     /// [`Stop`] where it is not wanted, or nobody answers.
     pub async fn give_up(&self, reason: &str) -> Result<Aborted, Stop> {
+        self.warn_of_stop(None);
         if self.run(Run::touched_production) && self.phase() != Phase::RolledBack {
             self.show(Show::Warning("Production was touched by this run, and stays as it is when the run is aborted."));
             self.plan_lines(&Retreat::default())

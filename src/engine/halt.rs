@@ -64,6 +64,23 @@ impl Engine {
         Ok(())
     }
 
+    /// Names every command that still runs and that [`Engine::stop_commands`] will stop, where production is to be taken back
+    /// to `to`, or nowhere.
+    pub(super) fn warn_of_stop(&self, to: Option<&str>) {
+        let same = to.is_some_and(|to| self.going_back_to().as_deref() == Some(to));
+        for command in self.run(|run| begun(&self.paths, run)) {
+            if same && self.goes_on(&command) {
+                continue;
+            }
+            // One that cannot be looked at is named when it is to be stopped.
+            if let Ok(Some(Found::Running(running))) = process::look(&command.status(), 0) {
+                let since = running.started().map(|at| format!(" since {}", at.local_time())).unwrap_or_default();
+                let warning = format!("{} still runs{since}: it is stopped first", command.name());
+                self.show(Show::Warning(&warning));
+            }
+        }
+    }
+
     /// Whether the command has a part in the way back.
     fn goes_on(&self, command: &Begun) -> bool {
         let key = &command.key;

@@ -10,11 +10,13 @@ mod book;
 mod decide;
 mod desk;
 mod doors;
+mod escalation;
 mod halt;
 mod place;
 mod retreat;
 mod steps;
 mod trouble;
+mod updates;
 mod values;
 mod watch;
 
@@ -51,6 +53,7 @@ pub struct Engine {
     paths: RunPaths,
     trouble: trouble::Inbox,
     breaches: RefCell<VecDeque<(String, Stop)>>,
+    incident: escalation::Incident,
     watches: RefCell<watch::Watches>,
     samples: RefCell<Samples>,
     /// Whether production was brought back while this engine drove.
@@ -112,6 +115,7 @@ impl Engine {
             paths,
             trouble: trouble::Inbox::default(),
             breaches: RefCell::default(),
+            incident: escalation::Incident::default(),
             watches: RefCell::default(),
             brought_back: Cell::new(false),
         }
@@ -123,7 +127,12 @@ impl Engine {
     /// Where the program itself cannot go on.
     pub async fn drive(self: Rc<Self>) -> Result<Ending, Box<dyn Error>> {
         let local = tokio::task::LocalSet::new();
-        local.run_until(Rc::clone(&self).driven()).await
+        let ending = async {
+            let ending = Rc::clone(&self).driven().await;
+            self.watches.borrow_mut().to_the_end = self.still_watches();
+            ending
+        };
+        local.run_until(ending).await
     }
 
     async fn driven(self: Rc<Self>) -> Result<Ending, Box<dyn Error>> {
@@ -137,7 +146,6 @@ impl Engine {
         {
             return self.ending(stop);
         }
-        self.watch_again();
         loop {
             match self.advance().await {
                 Ok(None) => {}
@@ -151,13 +159,14 @@ impl Engine {
     async fn advance(self: &Rc<Self>) -> Result<Option<Ending>, Stop> {
         self.escalate()?;
         self.start_watches();
-        let breach = self.breaches.borrow_mut().pop_front();
+        let breach = self.next_breach();
         if let Some((key, stop)) = breach
             && let Err(stop) = self.breached(&key, stop).await
         {
             self.settle(&key, stop).await?;
             return Ok(None);
         }
+        self.attend_all().await?;
         match self.next() {
             Next::OpenStage(stage) => {
                 self.commit(Event::StageStarted { stage: stage.clone() })?;
@@ -193,7 +202,7 @@ impl Engine {
         let ending = match stop {
             Stop::Broken(error) => return Err(error),
             Stop::Failed(failure) => Ending::Failed(failure.message),
-            Stop::Breached(reason) => Ending::Failed(reason),
+            Stop::Breached(reason) | Stop::Retreat(reason) => Ending::Failed(reason),
             Stop::Missing(question) => Ending::Unanswered(question),
             Stop::Signal(signal) => Ending::Signal(signal),
             Stop::Yielded(by) => Ending::Yielded(by),

@@ -5,11 +5,12 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::Engine;
-use crate::action::{Kind, Place, Stop};
+use crate::action::{Kind, Place, Stop, Test};
 use crate::digest::sha256;
 use crate::git;
 use crate::operator::Show;
-use crate::runbook::Step;
+use crate::run::{Files, Status};
+use crate::runbook::{Body, Step};
 use crate::vars::Values;
 
 /// How many symbolic links are followed to a script.
@@ -132,6 +133,40 @@ impl Engine {
         evidence
     }
 
+    /// Adds to the evidence what is in the work tree, where what is released is held against that later.
+    pub(super) fn add_tree(&self, key: &str, kind: &dyn Kind, evidence: &mut Map<String, Value>) {
+        let stage = key.split('/').next().unwrap_or_default();
+        if !kind.tests() || !self.runbook.stages.iter().any(|one| one.steps.iter().any(|step| asks_for(step, stage))) {
+            return;
+        }
+        match self.world.repository.snapshot() {
+            Ok(tree) => _ = evidence.insert("tree".to_owned(), tree.into()),
+            Err(error) => self.show(Show::Warning(&format!("it is not on record what is tested here: {error}"))),
+        }
+    }
+
+    /// The tests of the stage `stage` that are done, and on record with their files.
+    pub(super) fn tests_of(&self, stage: &str) -> Vec<Test> {
+        let inside = format!("{stage}/");
+        let done = self.run(|run| {
+            let of = run.steps().iter().filter(|(key, _)| key.starts_with(&inside));
+            let done = of.filter(|(_, state)| matches!(state.status, Status::Done | Status::DoneByHand));
+            done.filter_map(|(key, state)| Some((key.clone(), state.attempts, state.files.clone()?)))
+                .collect::<Vec<_>>()
+        });
+        let what = |key: &str, attempt| {
+            let (_, step) = self.find(key).ok()?;
+            let Body::Action(action) = &step.body else { return None };
+            let text = action.kind().describe(&self.values(key, attempt)).ok()?;
+            Some(text.lines().next().unwrap_or_default().to_owned())
+        };
+        let test = |(step, attempt, files): (String, u32, Files)| {
+            let what = what(&step, attempt).unwrap_or_default();
+            Test { what, step, head: files.head, tree: files.tree }
+        };
+        done.into_iter().map(test).collect()
+    }
+
     /// Takes away the linked worktrees of the run, where it is over.
     pub(super) fn remove_worktrees(&self) {
         let Ok(entries) = std::fs::read_dir(self.paths.dir.join("worktrees")) else { return };
@@ -139,6 +174,14 @@ impl Engine {
             // One that cannot be removed is in nobody's way.
             let _ = self.world.repository.remove_worktree(&entry.path());
         }
+    }
+}
+
+/// Whether `step`, or one inside it, releases what the stage `stage` has tested.
+fn asks_for(step: &Step, stage: &str) -> bool {
+    match &step.body {
+        Body::Action(action) => action.kind().tested() == Some(stage),
+        Body::Group(group) => group.steps.iter().any(|step| asks_for(step, stage)),
     }
 }
 

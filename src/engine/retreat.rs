@@ -150,6 +150,19 @@ impl Engine {
             let answered = self.consent(&retreat).await?;
             self.commit(answered)?;
         }
+        self.go_back(retreat).await
+    }
+
+    /// The same where the runbook says that nobody is asked.
+    pub(super) async fn retreat_unasked(self: &Rc<Self>, reason: String) -> Result<(), Stop> {
+        let retreat = Retreat { reason: Some(reason.clone()), ..Retreat::default() };
+        let to = self.target(&retreat);
+        self.show(Show::Warning(&format!("Rolling back to {to}, as the runbook says (on_breach: rollback): {reason}")));
+        self.plan_lines(&retreat).iter().for_each(|line| self.show(Show::Info(line)));
+        self.go_back(retreat).await
+    }
+
+    async fn go_back(&self, retreat: Retreat) -> Result<(), Stop> {
         self.turn_back(retreat)?;
         self.stop_watches();
         self.show_run();
@@ -164,6 +177,7 @@ impl Engine {
         let to = self.target(retreat);
         let plan = self.plan_lines(retreat);
         self.warn_of_unwatched();
+        self.warn_of_stop(Some(&to));
         self.show(Show::Warning(&format!("Rolling back to {to}:")));
         plan.iter().for_each(|line| self.show(Show::Info(line)));
         let question = Question {
@@ -174,6 +188,7 @@ impl Engine {
             menu: vec![Way::Pause],
             rollback: Vec::new(),
             output: None,
+            measured: Vec::new(),
         };
         loop {
             let answered = tokio::select! {

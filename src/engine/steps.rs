@@ -76,7 +76,8 @@ impl Engine {
         }
         let mut given = values.for_script();
         given.extend(settings.env.iter().cloned());
-        let evidence = self.evidence(kind, &place, kind.named(&given));
+        let mut evidence = self.evidence(kind, &place, kind.named(&given));
+        self.add_tree(key, kind, &mut evidence);
         if kind.repetition() == Repetition::Supervised
             && let Err(error) = make_values(&place.files)
             && self.phase() == Phase::Forward
@@ -155,6 +156,7 @@ impl Engine {
         let Attempt { key, number, step, action, values, settings, place } = attempt;
         let desk = StepDesk::new(self, key, self.menu(step)).with_output(place.file(".log"));
         let ctx = Context { values: &values, settings: &settings, place: &place, world: &self.world, desk: &desk };
+        self.take_over(key);
         let done = match action.kind().perform(&ctx).await {
             Ok(done) => self.verified(done, step, &ctx).await,
             // No end is made up: it has none, and what is to be done about that is found out as after an interruption.
@@ -172,7 +174,6 @@ impl Engine {
                 self.commit(Event::StepDone { step: key.to_owned(), attempt: number, result, set })?;
                 let took = took.map(std::time::Duration::from_millis);
                 self.show(Show::Outcome { key, how: Outcome::Done, detail: &warning, took });
-                self.to_watch(key);
                 Ok(())
             }
             Err(Stop::Failed(failure)) => self.failed(key, failure),
@@ -279,6 +280,8 @@ impl Engine {
             }
             Stop::Way { way: Way::Done, reason } => self.by_hand(key, reason),
             Stop::Way { way: Way::Rollback, reason } => self.retreat(reason).await,
+            Stop::Retreat(reason) if self.phase() == Phase::Forward => self.retreat_unasked(reason).await,
+            Stop::Retreat(message) => self.failed(key, Failure { reason: "gate", message, facts: Map::new() }),
             Stop::No { does: OnNo::Rollback, prompt } => self.retreat(Some(format!("no to: {prompt}"))).await,
             Stop::No { does: OnNo::Decline, prompt } => {
                 self.commit(Event::RunDeclined { reason: format!("no to: {prompt}") })?;

@@ -11,11 +11,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{CommitError, Engine};
 use crate::action::Stop;
 use crate::clock::{Clock as _, SystemClock};
-use crate::event::Event;
-use crate::operator::{Show, Signal};
+use crate::operator::Signal;
 
 /// How often it is looked whether something has come.
-const POLL: Duration = Duration::from_millis(50);
+pub(super) const POLL: Duration = Duration::from_millis(50);
 
 /// The last signal that came.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +70,7 @@ impl Engine {
                 // What can be read of it is not what is being waited for; the next record will say that it is broken.
                 Err(_) => {}
             }
-            if let Some((key, stop)) = self.breaches.borrow_mut().pop_front() {
+            if let Some((key, stop)) = self.next_breach() {
                 return Trouble::Breach(key, stop);
             }
             if let Err(stop) = self.escalate() {
@@ -79,24 +78,5 @@ impl Engine {
             }
             SystemClock.sleep(POLL).await;
         }
-    }
-
-    /// Writes down, and says, that somebody is to be called. The incident's clock stops once the run is over or production
-    /// is back.
-    pub(super) fn escalate(&self) -> Result<(), Stop> {
-        if !self.run(crate::run::Run::escalates) {
-            return Ok(());
-        }
-        let now = self.now();
-        for (at, contact) in self.escalation() {
-            if at <= now && !self.run(|run| run.has_escalated(&contact)) {
-                self.commit(Event::EscalationDue { contact: contact.clone() })?;
-                let whom = self.contact(&contact);
-                self.screen
-                    .show(Show::Warning(&format!("It is time to call {whom}. `hotfix note` records what was said.")));
-                self.show_run();
-            }
-        }
-        Ok(())
     }
 }

@@ -9,7 +9,9 @@ use super::Engine;
 use crate::action::{Settings, Stop};
 use crate::clock::Timestamp;
 use crate::operator::{Course, Show};
+use crate::run::Run;
 use crate::runbook::{Body, Runbook, Step};
+use crate::schedule::{self, Stands};
 use crate::template::{Length, Template};
 use crate::vars::{Environment, Values, text_of};
 use crate::version::VersionTag;
@@ -113,7 +115,7 @@ impl Engine {
         }
         let began = self.run(|run| {
             run.vars().iter().for_each(|(name, value)| values.set(name, value.clone()));
-            run.began()
+            run.incident_began()
         });
         let (stage, step) = key.split_once('/').unwrap_or((key, ""));
         let elapsed = self.now().since(began.unwrap_or(Timestamp::from_millis(0))).as_secs();
@@ -177,37 +179,23 @@ impl Engine {
         Ok((settings, without))
     }
 
-    /// When whom is to be called, the earliest first.
-    pub(super) fn escalation(&self) -> Vec<(Timestamp, String)> {
-        let Some(began) = self.run(crate::run::Run::began) else { return Vec::new() };
-        let values = self.values("", 0);
-        let rungs = self.runbook.escalation.iter();
-        let mut rungs: Vec<_> = rungs
-            .filter_map(|rung| Some((began.plus(rung.after.resolve(&values).ok()?), rung.contact.clone())))
-            .collect();
-        rungs.sort();
-        rungs
-    }
-
     /// Who the contact is and how to reach them.
     pub(super) fn contact(&self, role: &str) -> String {
-        let values = self.values("", 0);
-        let Some(contact) = self.runbook.contacts.get(role) else { return role.to_owned() };
-        let parts = [Some(&contact.name), contact.phone.as_ref(), contact.email.as_ref()];
-        parts.into_iter().filter_map(|part| Self::shown(part, &values)).collect::<Vec<_>>().join(", ")
+        schedule::contact(&self.runbook, role, &self.values("", 0))
     }
 
     pub(super) fn show_run(&self) {
         let now = self.now();
-        let ahead = self.escalation().into_iter().filter(|(at, _)| *at > now);
-        let ahead: Vec<_> = ahead.map(|(at, role)| (at, self.contact(&role))).collect();
+        let open = if self.run(Run::escalates) { self.rungs() } else { Vec::new() };
+        let open = open.into_iter().filter(|rung| rung.stands(now) != Stands::Answered);
+        let open: Vec<_> = open.map(|rung| (rung.at, self.contact(&rung.contact))).collect();
         self.screen.show(Show::Run {
             id: &self.paths.id,
             tag: &self.var("tag"),
             new_tag: &self.var("new_tag"),
             issue: &self.var("issue"),
-            began: self.run(crate::run::Run::began).unwrap_or(now),
-            escalation: &ahead,
+            began: self.run(Run::incident_began).unwrap_or(now),
+            escalation: &open,
             way: self.course(),
         });
     }
@@ -221,6 +209,7 @@ impl Engine {
             title: &Self::shown(stage.title.as_ref(), &values).unwrap_or_else(|| stage.id.clone()),
             guide: Self::shown(stage.guide.as_ref(), &values).as_deref(),
             budget: stage.budget.as_ref().and_then(|budget| budget.resolve(&values).ok()),
+            began: self.run(Run::stage_began).unwrap_or_else(|| self.now()),
         });
     }
 }

@@ -1,74 +1,211 @@
-//! Gates that watch behind the later steps.
+//! Gates that watch behind other steps.
+//!
+//! # Why
+//! Once production is touched somebody has to look at it, and whoever fixes it has something else to do. What watches follows
+//! from the journal, so that a run that is taken up again watches what it watched before; and it breaks in on whatever is asked.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::Engine;
 use super::desk::StepDesk;
 use super::place::Origin;
-use crate::action::{Asked, Context, Desk as _, Stop};
-use crate::operator::{Answer, Form, Purpose, Show, Way};
+use crate::action::{Asked, Behind, COURSE, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
+use crate::clock::Timestamp;
+use crate::gate::Past;
+use crate::operator::{Answer, Busy, Form, Presence, Purpose, Show, Way};
 use crate::run::{Phase, Run, Status};
-use crate::runbook::Body;
-use crate::samples::{Sample, Seal};
+use crate::runbook::{Body, Trigger};
+use crate::samples::{self, Sample, Seal};
+use crate::template::Condition;
+use crate::vars::text_of;
 
-/// What watches, and what is to begin to.
+/// How often it is looked whether anything is watched.
+const LOOK: Duration = Duration::from_millis(200);
+/// How many readings a probe takes before it asks again, after somebody said that it is to go on.
+const BEARS: u32 = 3;
+
+/// What watches.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    waiting: Vec<String>,
-    running: BTreeMap<String, AbortHandle>,
+    /// By step. One that has come to its end stays, and is not begun again.
+    running: BTreeMap<String, Running>,
+    /// Whether anything watched when the loop ended.
+    pub(super) to_the_end: bool,
     /// Whether a reading could not be kept.
     lacks_samples: bool,
 }
 
+#[derive(Debug)]
+struct Running {
+    handle: AbortHandle,
+    /// That it is to go on after it asked.
+    go_on: Rc<Notify>,
+    /// Whether it ends when another takes over.
+    open: bool,
+}
+
+/// A step that is to watch: its key, and since when where it lasts as long as it says.
+type Wanted = (String, Option<Timestamp>);
+
 impl Engine {
-    /// The step is done: what goes on behind it begins with the next move.
-    pub(super) fn to_watch(&self, key: &str) {
-        self.watches.borrow_mut().waiting.push(key.to_owned());
+    /// Whether something was watched that is watched no more, because the loop has ended.
+    #[must_use]
+    pub fn left_unwatched(&self) -> bool {
+        self.watches.borrow().to_the_end
     }
 
-    /// Begins again what went on behind steps that are done.
-    pub(super) fn watch_again(&self) {
-        let done = |run: &crate::run::Run| -> Vec<String> {
-            let done = run.steps().iter().filter(|(_, state)| state.status == Status::Done);
-            done.map(|(key, _)| key.clone()).collect()
-        };
-        self.watches.borrow_mut().waiting = self.run(done);
+    /// Whether anything watches.
+    pub(super) fn still_watches(&self) -> bool {
+        self.watches.borrow().running.values().any(|watch| !watch.handle.is_finished())
     }
 
+    /// Ends when nothing is watched any more, where the operator may come back; at once where they will not.
+    pub(super) async fn wait_for_watches(&self) {
+        while self.operator.presence() == Presence::Away && self.still_watches() {
+            self.world.clock.sleep(LOOK).await;
+        }
+    }
+
+    /// Begins what is to watch by now and does not yet. What that is follows from the journal alone.
     pub(super) fn start_watches(self: &Rc<Self>) {
-        let waiting = std::mem::take(&mut self.watches.borrow_mut().waiting);
-        for key in waiting {
-            let engine = Rc::clone(self);
-            let Some(began) = self.run(|run| run.step(&key).began_at) else { continue };
-            let name = key.clone();
+        for (key, began) in self.wanted() {
+            if self.watches.borrow().running.contains_key(&key) {
+                continue;
+            }
+            let go_on = Rc::new(Notify::new());
+            let (engine, name, told) = (Rc::clone(self), key.clone(), Rc::clone(&go_on));
             let handle = tokio::task::spawn_local(async move {
-                let Ok((_, step)) = engine.find(&key) else { return };
-                let Body::Action(action) = &step.body else { return };
-                let values = engine.values(&key, 1);
-                let (Ok(settings), Ok(place)) = (
-                    Self::settings(step, &values),
-                    engine.place((step, action.kind()), engine.files(&key, 0), Origin::WorkTree, &values),
-                ) else {
-                    return;
-                };
-                let desk = StepDesk::new(&engine, &key, Vec::new());
-                let (values, settings, place, world) = (&values, &settings, &place, &engine.world);
-                let ctx = Context { values, settings, place, world, desk: &desk };
-                let Some(watch) = action.kind().behind(&ctx, began) else { return };
-                match watch.await {
-                    Ok(_) => engine.show(Show::Info(&format!("{key}: what it watched is as it should be"))),
-                    Err(stop @ (Stop::Failed(_) | Stop::Way { .. })) => {
-                        engine.breaches.borrow_mut().push_back((key.clone(), stop));
-                    }
-                    // The journal could not be written, or somebody took over: the loop learns of it by itself.
-                    Err(_) => {}
+                if let Err(stop) = engine.watch(&key, began, &told).await {
+                    let why = if let Stop::Failed(failure) = stop { failure.message } else { format!("{stop:?}") };
+                    engine.show(Show::Warning(&format!("{key} does not watch: {why}")));
                 }
             });
-            self.watches.borrow_mut().running.insert(name, handle.abort_handle());
+            let running = Running { handle: handle.abort_handle(), go_on, open: began.is_none() };
+            self.watches.borrow_mut().running.insert(name, running);
+        }
+    }
+
+    /// Watches for the step `key` until that comes to its end. What is not as it should be is handed to whoever asks the
+    /// operator, and looked at anew when the answer is to go on.
+    async fn watch(&self, key: &str, began: Option<Timestamp>, go_on: &Notify) -> Result<(), Stop> {
+        let (_, step) = self.find(key)?;
+        let Body::Action(action) = &step.body else { return Ok(()) };
+        let values = self.values(key, 1);
+        let settings = Self::settings(step, &values)?;
+        let place = self.place((step, action.kind()), self.files(key, 0), Origin::WorkTree, &values)?;
+        let desk = StepDesk::new(self, key, Vec::new());
+        let (values, settings, place, world) = (&values, &settings, &place, &self.world);
+        let ctx = Context { values, settings, place, world, desk: &desk };
+        let mut bears = 0;
+        while let Some(watch) = action.kind().behind(&ctx, self.vigil(key, began, bears)) {
+            match watch.await {
+                Ok(_) => {
+                    self.show(Show::Info(&format!("{key}: what it watched is as it should be")));
+                    return Ok(());
+                }
+                Err(stop @ (Stop::Failed(_) | Stop::Retreat(_))) => {
+                    self.breaches.borrow_mut().push_back((key.to_owned(), stop));
+                }
+                // The journal could not be written, or somebody took over: the loop learns of it by itself.
+                Err(_) => return Ok(()),
+            }
+            go_on.notified().await;
+            bears = BEARS;
+        }
+        Ok(())
+    }
+
+    /// How the step `key` goes on watching: as whoever watched before left it.
+    fn vigil(&self, key: &str, began: Option<Timestamp>, bears: u32) -> Vigil {
+        let state = self.run(|run| run.step(key));
+        let since = began.or(state.began_at).unwrap_or(Timestamp::from_millis(0));
+        // What was counted for a decision does not count again.
+        let decided = state.decided.map(|(at, _)| at);
+        let past = samples::past(&self.paths.samples(), key, (since, decided)).unwrap_or_else(|error| {
+            self.lack_samples(&error);
+            Past::default()
+        });
+        Vigil { began, bears, past, gaps: state.gaps, decided: state.decided }
+    }
+
+    /// What is to watch now.
+    fn wanted(&self) -> Vec<Wanted> {
+        let first = self.runbook.stages.iter().position(|stage| stage.trigger == Some(Trigger::Rollback));
+        let stages = match self.phase() {
+            Phase::Forward => self.runbook.stages.as_slice(),
+            // What watched before production was taken back is about another version.
+            Phase::RolledBack => &self.runbook.stages[first.map_or(self.runbook.stages.len(), |at| at + 1)..],
+            _ => return Vec::new(),
+        };
+        let touched = self.run(Run::touched_production);
+        let mut wanted = Vec::new();
+        let mut latest: Option<(Timestamp, String, Behind)> = None;
+        let done = |run: &Run| -> Vec<_> {
+            let done = run.steps().iter().filter(|(_, state)| state.status == Status::Done);
+            done.filter_map(|(key, state)| Some((key.clone(), state.began_at?))).collect()
+        };
+        for (key, began) in self.run(done) {
+            let Watching { behind, from_production } = self.watching(&key);
+            let stage = key.split('/').next();
+            if behind == Behind::Nothing || !stages.iter().any(|of| Some(of.id.as_str()) == stage) {
+                continue;
+            }
+            if behind == Behind::FromItsStart && (touched || !from_production) {
+                wanted.push((key.clone(), Some(began)));
+            }
+            if latest.as_ref().is_none_or(|(at, ..)| *at <= began) {
+                latest = Some((began, key, behind));
+            }
+        }
+        if !touched {
+            return wanted;
+        }
+        wanted.extend(latest.filter(|(.., behind)| *behind == Behind::FromItsEnd).map(|(_, key, _)| (key, None)));
+        if self.phase() == Phase::Forward {
+            wanted.extend(self.first_ahead().map(|key| (key, None)));
+        }
+        wanted
+    }
+
+    /// The first step ahead whose probes begin as soon as production is touched.
+    fn first_ahead(&self) -> Option<String> {
+        let holds = |when: Option<&Condition>, key: &str| {
+            when.is_none_or(|when| when.holds(&self.values(key, 1)).unwrap_or(false))
+        };
+        let steps = self.runbook.stages.iter().flat_map(|stage| stage.steps.iter().map(move |step| (stage, step)));
+        let mut ahead = steps.filter_map(|(stage, step)| {
+            let key = format!("{}/{}", stage.id, step.id);
+            let pending = self.watching(&key).from_production
+                && self.run(|run| run.step(&key).status) == Status::Pending
+                && holds(stage.when.as_ref(), &key)
+                && holds(step.when.as_ref(), &key);
+            pending.then_some(key)
+        });
+        ahead.next()
+    }
+
+    fn watching(&self, key: &str) -> Watching {
+        match self.find(key).map(|(_, step)| &step.body) {
+            Ok(Body::Action(action)) => action.kind().watching(),
+            _ => Watching::default(),
+        }
+    }
+
+    /// The step `key` takes over from what watches until then, where it is one that watches.
+    pub(super) fn take_over(&self, key: &str) {
+        if self.watching(key).behind != Behind::Nothing {
+            self.watches.borrow_mut().running.retain(|_, running| {
+                if running.open {
+                    running.handle.abort();
+                }
+                !running.open
+            });
         }
     }
 
@@ -100,28 +237,51 @@ impl Engine {
 
     /// Ends everything that watches: production is being taken back.
     pub(super) fn stop_watches(&self) {
-        let mut watches = self.watches.borrow_mut();
-        watches.waiting.clear();
-        std::mem::take(&mut watches.running).into_values().for_each(|handle| handle.abort());
+        let running = std::mem::take(&mut self.watches.borrow_mut().running);
+        running.into_values().for_each(|running| running.handle.abort());
         self.breaches.borrow_mut().clear();
+    }
+
+    /// The next breach that is to be told now: one that asks waits while another program has the terminal.
+    pub(super) fn next_breach(&self) -> Option<(String, Stop)> {
+        let away = self.operator.busy() == Busy::Elsewhere;
+        let mut breaches = self.breaches.borrow_mut();
+        let at = breaches.iter().position(|(_, stop)| !away || matches!(stop, Stop::Retreat(_)))?;
+        breaches.remove(at)
     }
 
     /// A gate in the background was breached: asks what to do, unless the runbook says it.
     pub(super) async fn breached(&self, key: &str, stop: Stop) -> Result<(), Stop> {
-        let reason = match stop {
-            Stop::Failed(failure) => failure.message,
+        let failure = match stop {
+            Stop::Failed(failure) => failure,
+            // Production is back: there is nothing that the runbook could mean by it.
+            Stop::Retreat(message) if self.phase() != Phase::Forward => Failure { message, ..Failure::default() },
             other => return Err(other),
         };
-        self.show(Show::Warning(&format!("{key}: {reason}")));
+        let reason = failure.message;
+        // A person reads it where they are asked.
+        if self.operator.presence() != Presence::Person {
+            self.show(Show::Warning(&format!("{key}: {reason}")));
+        }
         let mut ways = vec![Way::Wait, Way::Pause];
         if self.phase() == Phase::Forward {
             ways.insert(0, Way::Rollback);
         }
-        let prompt = format!("{key}: {reason}. Roll back, or go on watching?");
+        let measured = failure.facts.get(MEASURED).and_then(Value::as_array).cloned().unwrap_or_default();
+        let measured: Vec<_> = measured.iter().map(text_of).collect();
+        let course = failure.facts.get(COURSE).map(|it| format!("Measured: {}.\n", text_of(it))).unwrap_or_default();
+        let prompt =
+            format!("Production is not as it should be, says {key}:\n{reason}.\n{course}Roll back, or go on watching?");
         let asked = Asked { purpose: Purpose::Command, prompt, form: Form::Way(ways) };
-        match StepDesk::new(self, key, Vec::new()).ask(asked).await {
+        match StepDesk::new(self, key, Vec::new()).anew().with_measured(&measured).ask(asked).await {
             Ok(Answer::Way { way: Way::Wait, .. }) => {
-                self.to_watch(key);
+                if let Some(running) = self.watches.borrow().running.get(key) {
+                    running.go_on.notify_one();
+                }
+                let said = format!(
+                    "{key} goes on watching. Its counts begin anew: it asks again when a limit is exceeded again, after {BEARS} readings at the earliest, and of a probe that cannot measure only once it could."
+                );
+                self.show(Show::Info(&said));
                 Ok(())
             }
             Ok(Answer::Way { way, .. }) => Err(Stop::Way { way, reason: Some(reason) }),

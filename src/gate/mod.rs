@@ -7,12 +7,15 @@
 //! departure: Argo calls a metric that was ended early a success; here [`Tally::close`] passes only what was measured.
 //! Nothing here waits, reads a clock or touches the world: times are given to it.
 
+mod coverage;
 mod increase;
 mod latency;
 mod reading;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use coverage::{Coverage, GAP, Gap};
 pub use increase::Increase;
 pub use latency::Latency;
 pub use reading::{Answer, Conditions, Facts, Judged};
@@ -146,6 +149,15 @@ impl Limits {
             _ => None,
         }
     }
+}
+
+/// What was measured of one watch before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// When the last reading was.
+    pub last: Option<Timestamp>,
+    /// The counters, by the names of the probes.
+    pub tallies: BTreeMap<String, Tally>,
 }
 
 /// The counters of one gate.

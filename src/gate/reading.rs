@@ -1,5 +1,6 @@
 //! What one reading means: facts held against conditions.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -77,10 +78,34 @@ impl Conditions<'_> {
         }
     }
 
+    /// The variables that they hold a reading to, as they are: ` (max_ms = 500, ms_before = none)`.
+    #[must_use]
+    pub fn limits(&self, values: &Values) -> String {
+        let read: BTreeSet<String> = self.each().filter_map(|condition| condition.names().ok()).flatten().collect();
+        let value = |name: &String| {
+            let value = values.get(name)?;
+            Some(format!("{name} = {}", if value.is_null() { "none".to_owned() } else { text_of(value) }))
+        };
+        let known: Vec<_> = read.iter().filter_map(value).collect();
+        if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
+    }
+
     /// Whether any of them reads `name`.
     #[must_use]
     pub fn names(&self, name: &str) -> bool {
         self.each().any(|condition| condition.names().is_ok_and(|names| names.contains(name)))
+    }
+
+    /// The unit of the value that stands for `facts`: `ms`, `%`, or none.
+    #[must_use]
+    pub fn unit(&self, facts: &Facts) -> &'static str {
+        let value = self.value(facts);
+        let same = |(name, fact): &&(&'static str, Value)| *fact == value && value.is_number() && self.names(name);
+        match facts.iter().find(same).map(|(name, _)| *name) {
+            Some("elapsed_ms" | "p50" | "p95" | "p99") => "ms",
+            Some(name) if name.ends_with("_percent") => "%",
+            _ => "",
+        }
     }
 
     fn each(&self) -> impl Iterator<Item = &Condition> {

@@ -115,6 +115,25 @@ pub enum Error {
     /// A commit would be empty.
     #[error("none of the chosen files has changed: {0}; edit them, then try again")]
     NothingToCommit(String),
+    /// A commit cannot be taken.
+    #[error("`{commit}` cannot be taken: {why}")]
+    NotTaken {
+        /// What was given for it.
+        commit: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// Files are changed, where a commit is to be taken.
+    #[error(
+        "these files are changed: {0}\na commit is taken onto a clean work tree; commit them, `git stash`, or `git restore` them, then try again"
+    )]
+    Unclean(String),
+    /// Another commit is being taken.
+    #[error("`{0}` is being taken here; `git cherry-pick --continue` or `--abort` ends that, then try again")]
+    OtherPick(String),
+    /// A conflict is in files still that are said to be solved.
+    #[error("conflict markers are left in {0}; edit these files, `git add` them, then go on")]
+    Markers(String),
     /// Two lines of history contend.
     #[error(transparent)]
     Conflict(Conflict),

@@ -8,7 +8,8 @@
 //! | status | `git` | git2 takes sparse checkouts, filters and split indexes for changes |
 //! | identity, URL of a remote | `git` | `user.useConfigOnly`, `insteadOf`, `GIT_CONFIG_GLOBAL` |
 //! | fetch, push, `ls-remote` | `git` | credential helpers, ssh configuration, proxies, the pre-push hook |
-//! | switch, commit, tag, worktree | `git` | hooks, signing, filters, line ends |
+//! | switch, commit, tag, worktree, the tree that is tested | `git` | hooks, signing, filters, line ends |
+//! | cherry-pick | `git` | hooks, signing, merge drivers; the author stays, with their date |
 //! | merge | `git merge-tree` | git2 merges differently: renamed directories, criss-cross histories, merge drivers |
 //!
 //! # As the operator's own git would
@@ -27,6 +28,7 @@
 //! | merge drivers, `union`, `rerere` | honoured | see `merge.rs` |
 //! | a branch that moves on the remote while it is merged into | fetched and merged again, five times at most | see `back.rs` |
 //! | a conflict | opened in a linked work tree of its own, and taken from there once it is solved | see `desk.rs` |
+//! | a conflict of a cherry-pick | in the operator's work tree, on the branch of the fix, as git leaves it | see `pick.rs` |
 //! | a branch that nobody may push to | the merge is pushed beside it, to be requested | see `request.rs` |
 //! | commits on a branch here that the remote has not | left, and told; the merge is made of the remote's | pushing them was not asked for |
 //! | a repository of another user | refused, until `safe.directory` names it | its hooks and programs would run as the operator |
@@ -57,12 +59,14 @@ mod kinds;
 mod leash;
 mod merge;
 mod name;
+mod pick;
 mod preflight;
 mod program;
 mod push;
 mod read;
 mod request;
 mod scratch;
+mod snapshot;
 mod stat;
 mod unfinished;
 mod write;
@@ -72,6 +76,7 @@ pub use desk::{Conflict, Left, Unsolved};
 pub use error::Error;
 pub use leash::{Leash, Withheld};
 pub use name::check_name;
+pub use pick::{Candidate, Picked, Source};
 pub use preflight::{Continues, Failure, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
 pub use push::{Refusal, Rejection, Why};

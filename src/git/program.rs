@@ -63,6 +63,8 @@ pub(super) struct Program {
     pub(super) dir: PathBuf,
     pub(super) env: Environment,
     pub(super) prompts: Prompts,
+    /// The index it works with, where that is not the repository's own.
+    pub(super) index: Option<PathBuf>,
     /// How long it may take.
     pub(super) limit: Option<Duration>,
     /// What it can be stopped by.
@@ -101,6 +103,9 @@ impl Program {
             command.env_remove("LC_ALL").env("LC_CTYPE", all);
         }
         command.env("LC_MESSAGES", "C").env("LANGUAGE", "C");
+        if let Some(index) = &self.index {
+            command.env("GIT_INDEX_FILE", index);
+        }
         if self.prompts == Prompts::Never {
             command.env("GIT_TERMINAL_PROMPT", "0");
         }

@@ -99,7 +99,7 @@ impl Repository {
     /// [`Error::NotARepository`], also for a bare one; [`Error::Untrusted`] for one of another user's; [`Error::Spawn`] where there is no `git`.
     pub fn discover(path: &Path, env: Environment, prompts: Prompts) -> Result<Self, Error> {
         let missing = || Error::NotARepository(path.display().to_string());
-        let mut program = Program { dir: path.to_owned(), env, prompts, limit: None, rope: None };
+        let mut program = Program { dir: path.to_owned(), env, prompts, index: None, limit: None, rope: None };
         if let Ok(reader) = git2::Repository::discover(path) {
             let work_tree = reader.workdir().ok_or_else(missing)?.to_owned();
             program.dir.clone_from(&work_tree);

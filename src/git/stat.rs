@@ -62,34 +62,38 @@ impl Repository {
             return Ok(Vec::new());
         }
         let known = self.about(&["diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "HEAD", "--"], paths)?;
-        let generated = self.about(&["check-attr", "-z", "linguist-generated", "--"], paths)?;
-        let fields: Vec<&str> = generated.split('\0').collect();
-        let generated: Vec<&str> =
-            fields.chunks_exact(3).filter(|one| matches!(one[2], "set" | "true")).map(|one| one[0]).collect();
-        let known: Vec<(&str, Option<(u64, u64)>)> = known
-            .split('\0')
-            .filter_map(|line| {
-                let (added, rest) = line.split_once('\t')?;
-                let (removed, path) = rest.split_once('\t')?;
-                Some((path, added.parse().ok().zip(removed.parse().ok())))
-            })
-            .collect();
+        let known = counted(&known);
+        let generated = self.generated(paths)?;
         let stat = |path: &String| {
             let lines = match known.iter().find(|(known, _)| known == path) {
                 Some((_, lines)) => *lines,
                 None => count(&self.work_tree().join(path)).map(|lines| (lines, 0)),
             };
-            let name = path.rsplit('/').next().unwrap_or(path);
-            let origin = if LOCK_FILES.contains(&name) {
-                Origin::LockFile
-            } else if generated.contains(&path.as_str()) {
-                Origin::Generated
-            } else {
-                Origin::Person
-            };
-            Stat { path: path.clone(), lines, origin }
+            Stat { path: path.clone(), lines, origin: origin(path, &generated) }
         };
         Ok(paths.iter().map(stat).collect())
+    }
+
+    /// How the tree of `new` differs from that of `old`: two commits, or trees.
+    ///
+    /// # Errors
+    /// Where one of them is not here.
+    pub fn stat_between(&self, old: &str, new: &str) -> Result<Vec<Stat>, Error> {
+        let args = ["diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--end-of-options", old, new, "--"];
+        let said = self.program.text(&args)?;
+        let counted = counted(&said);
+        let paths: Vec<String> = counted.iter().map(|(path, _)| (*path).to_owned()).collect();
+        let generated = if paths.is_empty() { Vec::new() } else { self.generated(&paths)? };
+        let stat = |(path, lines): (&str, _)| Stat { path: path.to_owned(), lines, origin: origin(path, &generated) };
+        Ok(counted.into_iter().map(stat).collect())
+    }
+
+    /// Those of the files at `paths` that a program writes, as the attribute says.
+    fn generated(&self, paths: &[String]) -> Result<Vec<String>, Error> {
+        let generated = self.about(&["check-attr", "-z", "linguist-generated", "--"], paths)?;
+        let fields: Vec<&str> = generated.split('\0').collect();
+        let set = fields.chunks_exact(3).filter(|one| matches!(one[2], "set" | "true"));
+        Ok(set.map(|one| one[0].to_owned()).collect())
     }
 
     /// The files at or below `paths` that git does not know and does not ignore.
@@ -118,6 +122,28 @@ impl Repository {
     fn about(&self, args: &[&str], paths: &[String]) -> Result<String, Error> {
         let all: Vec<&str> = args.iter().copied().chain(paths.iter().map(String::as_str)).collect();
         self.program.text(&all)
+    }
+}
+
+/// What `git diff --numstat -z` tells: of each file how many lines are added and removed.
+fn counted(said: &str) -> Vec<(&str, Option<(u64, u64)>)> {
+    let files = said.split('\0').filter_map(|line| {
+        let (added, rest) = line.split_once('\t')?;
+        let (removed, path) = rest.split_once('\t')?;
+        Some((path, added.parse().ok().zip(removed.parse().ok())))
+    });
+    files.collect()
+}
+
+/// Who writes the file at `path`.
+fn origin(path: &str, generated: &[String]) -> Origin {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if LOCK_FILES.contains(&name) {
+        Origin::LockFile
+    } else if generated.iter().any(|generated| generated == path) {
+        Origin::Generated
+    } else {
+        Origin::Person
     }
 }
 

@@ -94,8 +94,8 @@ impl Repository {
         settle(&self.program)
     }
 
-    /// Whether no file stands in the way of a switch to `commit` but those that such a switch has written or removed.
-    fn is_half_switched(&self, commit: &str) -> Result<bool, Error> {
+    /// Whether no file stands in the way of a switch to `commit`, or a tree, but those that such a switch has written or removed.
+    pub(super) fn is_half_switched(&self, commit: &str) -> Result<bool, Error> {
         let staged = ["diff-index", "--cached", "--quiet", "--ignore-submodules=all", "HEAD"];
         if self.program.git(&staged)?.code != 0 {
             return Ok(false);

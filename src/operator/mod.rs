@@ -3,6 +3,8 @@
 //! The trait [`Operator`] stands between the engine and whoever answers: a person at a terminal, or a file of answers.
 //! Nothing here has a default: an answer is given or it is missing.
 
+mod due;
+mod gauge;
 pub mod scripted;
 mod show;
 
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::LocalFuture;
 use crate::process::{Left, Loan};
 
+pub use due::{Busy, Due, Falling};
+pub use gauge::Gauge;
 pub use show::{Course, Outcome, Screen, Show};
 
 /// One question.
@@ -30,6 +34,8 @@ pub struct Question {
     pub rollback: Vec<String>,
     /// The file with the step's output so far, for "view output".
     pub output: Option<std::path::PathBuf>,
+    /// What was measured, line by line, for a question that is asked because of it.
+    pub measured: Vec<String>,
 }
 
 /// What a question is about.
@@ -56,6 +62,10 @@ pub enum Purpose {
     Command,
     /// Why, after an answer that needs a reason.
     Reason,
+    /// Whether somebody was called whom the clock of the incident names.
+    Escalation,
+    /// Whether a draft for those who are concerned goes out.
+    Update,
 }
 
 /// One item of a checklist.
@@ -108,6 +118,8 @@ pub enum Form {
     },
     /// One of these ways on, by name.
     Way(Vec<Way>),
+    /// What the clock of the incident asks: one of its ways.
+    Due(Box<Due>),
 }
 
 /// A way on: after a failure, after an unknown end, or out of a running command.
@@ -134,6 +146,18 @@ pub enum Way {
     Detach,
     /// Go on waiting for the command.
     Wait,
+    /// Somebody was called, and has not taken it on.
+    Called,
+    /// Somebody was called, and has taken it on.
+    Acknowledged,
+    /// Nobody is called, with a reason.
+    Decline,
+    /// Ask again in a while.
+    Later,
+    /// Send the draft as it stands.
+    Send,
+    /// Change the draft first.
+    Edit,
 }
 
 /// An answer. Which of them fits is told by [`Form::accepts`].
@@ -175,7 +199,7 @@ pub enum Answer {
     Way {
         /// Which.
         way: Way,
-        /// Why; never empty for [`Way::Skip`].
+        /// Why; never empty for [`Way::Skip`] and [`Way::Decline`].
         reason: Option<String>,
     },
 }
@@ -223,6 +247,11 @@ pub trait Operator {
     /// Ends when a person wants something while a command runs: Ctrl-C or the menu key. Never ends where nobody can.
     fn attention(&self) -> LocalFuture<'_, Attention>;
 
+    /// What the person is busy with.
+    fn busy(&self) -> Busy {
+        Busy::No
+    }
+
     /// Whether a person sits there, who can be asked again.
     fn presence(&self) -> Presence;
 }
@@ -234,6 +263,8 @@ pub enum Presence {
     Person,
     /// A file of answers, or nobody.
     File,
+    /// Nobody, and somebody may come: a question waits as long as there is something to watch.
+    Away,
 }
 
 /// What a person wants while a command runs.
@@ -243,6 +274,8 @@ pub enum Attention {
     Interrupt,
     /// The menu.
     Menu,
+    /// A note for the log.
+    Note,
 }
 
 impl Form {
@@ -269,11 +302,15 @@ impl Form {
                 !name.trim().is_empty() && !name.trim().eq_ignore_ascii_case(not)
             }
             (Self::Approve { .. }, Answer::NotApproved { reason }) => !reason.trim().is_empty(),
-            (Self::Way(ways), Answer::Way { way, reason }) => {
-                ways.contains(way)
-                    && (*way != Way::Skip || reason.as_ref().is_some_and(|reason| !reason.trim().is_empty()))
-            }
+            (Self::Way(ways), Answer::Way { way, reason }) => has_reason(ways, *way, reason.as_ref()),
+            (Self::Due(due), Answer::Way { way, reason }) => has_reason(&due.ways, *way, reason.as_ref()),
             _ => false,
         }
     }
+}
+
+/// Whether `way` is one of `ways`, and has its reason where it needs one.
+fn has_reason(ways: &[Way], way: Way, reason: Option<&String>) -> bool {
+    let needed = matches!(way, Way::Skip | Way::Decline);
+    ways.contains(&way) && (!needed || reason.is_some_and(|reason| !reason.trim().is_empty()))
 }

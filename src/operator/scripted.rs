@@ -28,6 +28,7 @@ const RESERVED: [&str; 3] = [ROLLBACK, "environment", "abort"];
 pub struct Scripted {
     answers: BTreeMap<String, Vec<Value>>,
     used: RefCell<BTreeMap<String, usize>>,
+    presence: Presence,
 }
 
 /// A file of answers that cannot be read.
@@ -64,7 +65,13 @@ impl Scripted {
         let read: Option<BTreeMap<String, Value>> = serde_saphyr::from_str_with_options(text, options)
             .map_err(|error| AnswersError(error.render_with_formatter(&UserMessageFormatter)))?;
         let listed = read.unwrap_or_default().into_iter().map(|(key, value)| (key, listed(value))).collect();
-        Ok(Self { answers: listed, used: RefCell::new(used) })
+        Ok(Self { answers: listed, used: RefCell::new(used), presence: Presence::File })
+    }
+
+    /// No answers: whoever has them may come.
+    #[must_use]
+    pub fn away() -> Self {
+        Self { answers: BTreeMap::new(), used: RefCell::default(), presence: Presence::Away }
     }
 
     /// The keys that name none of `steps`, each with the name nearest to it. A pattern has to cover at least one.
@@ -134,7 +141,7 @@ impl Operator for Scripted {
     }
 
     fn presence(&self) -> Presence {
-        Presence::File
+        self.presence
     }
 }
 
@@ -211,6 +218,8 @@ fn fitting(value: &Value, question: &Question) -> Option<Answer> {
         Form::Hand => done(value),
         Form::Shell { .. } => done(value).or_else(|| value.as_str().map(|text| Answer::Command(text.to_owned()))),
         Form::Way(_) => way(value),
+        // A file calls nobody, and sends nothing of its own accord.
+        Form::Due(_) => None,
     }
 }
 

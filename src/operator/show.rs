@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Gauge;
 use crate::clock::Timestamp;
 
 /// Where things are shown. What is shown of what happened has been committed to the journal before.
@@ -23,9 +24,9 @@ pub enum Show<'a> {
         new_tag: &'a str,
         /// The issue.
         issue: &'a str,
-        /// When it began.
+        /// When the incident began.
         began: Timestamp,
-        /// Whom to call, and when, the earliest first; those that are behind are not among them.
+        /// Whom to call, and when, the earliest first; those that are answered are not among them.
         escalation: &'a [(Timestamp, String)],
         /// Which way it goes.
         way: Course,
@@ -42,6 +43,8 @@ pub enum Show<'a> {
         guide: Option<&'a str>,
         /// How long it ought to take.
         budget: Option<Duration>,
+        /// When it began.
+        began: Timestamp,
     },
     /// A step begins.
     Step {
@@ -67,8 +70,16 @@ pub enum Show<'a> {
     Output(&'a [u8]),
     /// The command is over, well or not.
     CommandEnded,
-    /// How far something that takes long is, in a line. Each takes the place of the one before.
-    Progress(&'a str),
+    /// One of the probes that are watched was read. It takes the place of what the same one showed before, until the command
+    /// is over.
+    Gauge {
+        /// Its place among them, from 0.
+        at: usize,
+        /// How many there are.
+        of: usize,
+        /// What it shows.
+        gauge: &'a Gauge,
+    },
     /// Guidance, in Markdown.
     Guidance(&'a str),
     /// How a step, or the undo of one, ended.

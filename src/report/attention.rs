@@ -9,9 +9,10 @@ use super::book::Book;
 use super::text::answer;
 use crate::action::Action;
 use crate::action::git::Git;
-use crate::event::Event;
+use crate::event::{Cut, Event};
+use crate::gate::{GAP, Gap};
 use crate::operator::Answer;
-use crate::run::{Run, Status, UndoStatus};
+use crate::run::{Call, Run, Status, UndoStatus, rung};
 
 /// What an undo that failed is told under.
 pub(super) const LEFT: &str = "Left by the rollback";
@@ -85,7 +86,9 @@ fn still_there(source: &Source<'_>, run: &Run) -> Vec<String> {
         lasting && run.step(step).status == Status::Done && run.undo(step).status != Some(UndoStatus::Done)
     };
     let found = source.records[..way_back.unwrap_or(0)].iter().filter_map(|record| match &record.event {
-        Event::StepStarted { step, what, .. } if made(step) => Some((step, format!("{step}: {what}"))),
+        Event::StepStarted { step, what, .. } if made(step) => {
+            Some((step, format!("{step}: {}", what.lines().next().unwrap_or_default())))
+        }
         _ => None,
     });
     found.collect::<BTreeMap<_, _>>().into_values().collect()
@@ -112,14 +115,28 @@ fn unusual(source: &Source<'_>, event: &Event) -> Option<(&'static str, String)>
         Event::StepDoneByHand { step, note } => {
             ("Done by hand", note.as_ref().map_or_else(|| step.clone(), |note| format!("{step}: {note}")))
         }
-        Event::StepInterrupted { step, .. } => ("Interrupted", format!("{step}: how it ended was not known")),
+        Event::StepDone { step, result, .. } if result.contains_key("untested") => {
+            let files = result["untested"].as_array().into_iter().flatten().map(crate::vars::text_of);
+            let files = files.collect::<Vec<_>>().join(", ");
+            ("Changed after its tests", format!("{step}: {files}; somebody said that the very commit was tested again"))
+        }
+        Event::StepInterrupted { step, known: None, .. } => ("Interrupted", format!("{step}: {}", Cut::words(None))),
         Event::UndoFailed { step, message } => ("Undo failed", format!("{step}: {message}")),
         Event::UndoDone { step, by_hand: Some(note), .. } => ("Undone by hand", format!("{step}: {note}")),
+        Event::GateMeasured { step, value, outcome, .. } if outcome == GAP => {
+            ("Gap in what was watched", format!("{step}: {}", Gap::told(value)))
+        }
         Event::GateDecided { step, decision, reason, .. } if decision != "pass" => {
             ("Gate not passed", format!("{step} decided {decision}: {reason}"))
         }
         Event::NoticeFailed { channel, reason } => ("Message not delivered", format!("{channel}: {reason}")),
-        Event::EscalationDeclined { contact, reason } => ("Not escalated", format!("{contact}: {reason}")),
+        Event::EscalationDeclined { contact, turn, reason } => {
+            ("Not escalated", format!("{}: {reason}", rung(contact, *turn)))
+        }
+        Event::EscalationDue { contact, turn } if source.run().call(&rung(contact, *turn)) == Some(Call::Due) => (
+            "Not escalated",
+            format!("{}: it was due, and nobody has said that the call was made", rung(contact, *turn)),
+        ),
         Event::RollbackStarted { blind: true, .. } => {
             ("Rolled back blind", "the log did not tell what had been done".to_owned())
         }

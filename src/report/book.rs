@@ -50,6 +50,11 @@ impl<'a> Book<'a> {
         }
     }
 
+    /// What undoes the step `key`.
+    pub(super) fn undo(self, key: &str) -> Option<&'a Action> {
+        self.step(key)?.undo.as_ref()
+    }
+
     pub(super) fn stage_title(self, id: &str) -> String {
         title(self.stage(id).and_then(|stage| stage.title.as_ref()), id)
     }

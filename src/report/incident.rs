@@ -12,10 +12,11 @@ use super::line::words;
 use super::production::{Production, production};
 use super::status::{phase, rolled_back};
 use super::text::{answer, one_line};
-use super::timing::{StageTime, mitigated, stages};
+use super::timing::{StageTime, stages};
 use crate::action::Action;
 use crate::clock::Timestamp;
 use crate::event::{Event, Record};
+use crate::gate::GAP;
 use crate::operator::{Answer, Purpose};
 use crate::run::Phase;
 use crate::vars::text_of;
@@ -29,6 +30,8 @@ pub(super) struct Incident {
     pub(super) status: String,
     pub(super) phase: &'static str,
     pub(super) began: Option<Timestamp>,
+    #[serde(rename = "incident_began")]
+    pub(super) since: Option<Timestamp>,
     pub(super) ended: Option<Timestamp>,
     pub(super) seconds: Option<u64>,
     pub(super) mitigated: Option<Timestamp>,
@@ -42,6 +45,7 @@ pub(super) struct Incident {
     pub(super) skips: Vec<Moment>,
     pub(super) notes: Vec<Said>,
     pub(super) escalations: Vec<Moment>,
+    pub(super) updates: Vec<Moment>,
     pub(super) gates: Vec<Moment>,
     pub(super) compared: Vec<Compared>,
     pub(super) probes: Vec<Measured>,
@@ -128,8 +132,8 @@ impl Incident {
         let var = |name: &str| run.vars().get(name).map(text_of).unwrap_or_default();
         let ended = ended(source.records);
         let until = ended.or_else(|| source.records.last().map(|record| record.at));
-        let since_began = |at: Timestamp| run.began().map(|began| at.since(began).as_secs());
-        let mitigated = mitigated(source, &run);
+        let since_began = |at: Timestamp| run.incident_began().map(|began| at.since(began).as_secs());
+        let mitigated = run.mitigated();
         let (values, follow_up) = asked(source);
         let pick = |kind: fn(&Event) -> bool| {
             let picked = source.records.iter().filter(|record| kind(&record.event));
@@ -143,13 +147,14 @@ impl Incident {
             status: status_words(source.records, run.phase()),
             phase: phase(run.phase()),
             began: run.began(),
+            since: run.incident_began(),
             ended,
             seconds: until.and_then(since_began),
             mitigated,
             seconds_to_mitigate: mitigated.and_then(since_began),
             production: production(source),
             attention: attention(source, &run),
-            timeline: pick(|event| !matches!(event, Event::GateMeasured { .. })),
+            timeline: pick(|event| !matches!(event, Event::GateMeasured { outcome, .. } if outcome != GAP)),
             decisions: decisions(source.records),
             stages: stages(source),
             failures: pick(|event| {
@@ -161,6 +166,14 @@ impl Incident {
                 matches!(
                     event,
                     Event::EscalationDue { .. } | Event::EscalationMade { .. } | Event::EscalationDeclined { .. }
+                )
+            }),
+            updates: pick(|event| {
+                matches!(
+                    event,
+                    Event::NoticeSent { .. }
+                        | Event::NoticeFailed { .. }
+                        | Event::PromptAnswered { purpose: Purpose::Update, .. }
                 )
             }),
             gates: pick(|event| matches!(event, Event::GateDecided { .. })),
@@ -240,7 +253,9 @@ fn notes(records: &[Record]) -> Vec<Said> {
 fn probes(records: &[Record]) -> Vec<Measured> {
     let mut probes: BTreeMap<(&str, &str), Measured> = BTreeMap::new();
     for record in records {
-        if let Event::GateMeasured { step, probe, value, outcome } = &record.event {
+        if let Event::GateMeasured { step, probe, value, outcome } = &record.event
+            && outcome != GAP
+        {
             let sum = probes.entry((step, probe)).or_default();
             *sum.outcomes.entry(outcome.clone()).or_default() += 1;
             sum.last = text_of(value);

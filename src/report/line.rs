@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::text::{answer, one_line};
-use crate::event::{Event, Record};
+use crate::clock::brief;
+use crate::event::{Cut, Event, Record};
+use crate::gate::{GAP, Gap};
+use crate::run::rung;
 use crate::vars::text_of;
 
 /// One line of the log: the local time, then what happened. No control character of the record passes through.
@@ -23,11 +26,15 @@ pub(super) fn words(record: &Record) -> String {
 
 fn of_run(record: &Record, who: &str) -> Option<String> {
     Some(match &record.event {
-        Event::RunStarted { program, vars, warnings, .. } => {
+        Event::RunStarted { program, vars, warnings, incident_began, .. } => {
             let var = |name: &str| vars.get(name).map(text_of).unwrap_or_default();
             let mut text = format!("run {} started by {who} with hotfix {program}", record.run);
             if !var("tag").is_empty() {
                 let _ = write!(text, ": {} -> {} for issue {}", var("tag"), var("new_tag"), var("issue"));
+            }
+            if let Some(at) = incident_began {
+                let ago = brief(record.at.since(*at));
+                let _ = write!(text, "; the incident began at {}, {ago} before", at.local_in_full());
             }
             for warning in warnings {
                 let _ = write!(text, "; warning: {warning}");
@@ -76,8 +83,11 @@ fn of_step(event: &Event) -> Option<String> {
             format!("step {step} FAILED (attempt {attempt}, {reason}): {message}{then}")
         }
         Event::StepSkipped { step, reason } => format!("step {step} skipped: {reason}"),
-        Event::StepInterrupted { step, attempt } => {
-            format!("step {step} interrupted (attempt {attempt}): how it ended is not known")
+        Event::StepInterrupted { step, attempt, known } => {
+            format!("step {step} interrupted (attempt {attempt}): {}", Cut::words(*known))
+        }
+        Event::GateMeasured { step, value, outcome, .. } if outcome == GAP => {
+            format!("gate {step}: {}", Gap::told(value))
         }
         Event::GateMeasured { step, probe, value, outcome } => {
             format!("gate {step}: {probe} = {}, {outcome}", text_of(value))
@@ -93,10 +103,13 @@ fn of_people(event: &Event, who: &str) -> Option<String> {
             format!("{step}: {who} was asked {question:?} and answered: {}", answer(given))
         }
         Event::ApprovalGiven { step, approver, note } => format!("{step}: approved by {approver}: {note}"),
-        Event::EscalationDue { contact } => format!("escalation due: call {contact}"),
-        Event::EscalationMade { contact } => format!("escalation made: {who} called {contact}"),
-        Event::EscalationDeclined { contact, reason } => {
-            format!("escalation declined: {who} did not call {contact}: {reason}")
+        Event::EscalationDue { contact, turn } => format!("escalation due: call {}", rung(contact, *turn)),
+        Event::EscalationMade { contact, turn, acknowledged, note } => {
+            let reached = if *acknowledged { ", who has taken it on" } else { "" };
+            with(format!("escalation made: {who} called {}{reached}", rung(contact, *turn)), note.as_ref())
+        }
+        Event::EscalationDeclined { contact, turn, reason } => {
+            format!("escalation declined: {who} did not call {}: {reason}", rung(contact, *turn))
         }
         Event::NoticeSent { channel, text } => format!("notice sent to {channel}: {text}"),
         Event::NoticeFailed { channel, reason } => format!("notice to {channel} FAILED: {reason}"),
@@ -177,6 +190,10 @@ mod tests {
             ),
             (r#""event":"escalation.due","contact":"senior""#, "escalation due: call senior"),
             (r#""event":"escalation.made","contact":"senior""#, "escalation made: ada@db1 called senior"),
+            (
+                r#""event":"escalation.made","contact":"senior","turn":2,"acknowledged":true,"note":"on her way""#,
+                "escalation made: ada@db1 called senior.2, who has taken it on: on her way",
+            ),
             (
                 r#""event":"escalation.declined","contact":"senior","reason":"here""#,
                 "escalation declined: ada@db1 did not call senior: here",

@@ -28,6 +28,7 @@ pub fn markdown(source: &Source<'_>) -> String {
         ("Failures and retries", &incident.failures),
         ("Skips", &incident.skips),
         ("Escalations", &incident.escalations),
+        ("Messages and updates", &incident.updates),
         ("Gates", &incident.gates),
     ];
     for (title, moments) in sections {
@@ -71,7 +72,8 @@ fn summary(page: &mut Page, incident: &Incident) {
         ("Run", Some(incident.run.clone())),
         ("Status", Some(incident.status.clone())),
         ("Production", Some(incident.production.words(|at| format!("{} UTC", at.date_time())))),
-        ("Began", moment(incident.began)),
+        ("Incident began", moment(incident.since)),
+        ("Run began", moment(incident.began)),
         ("Ended", Some(moment(incident.ended).unwrap_or_else(|| "not yet".to_owned()))),
         (so_far, length(incident.seconds)),
         ("Mitigated", moment(incident.mitigated)),

@@ -5,10 +5,14 @@ use serde::Serialize;
 use super::Source;
 use super::book::Book;
 use super::production::{Production, production};
+use super::timing::fixed;
+use crate::action::Repetition;
 use crate::clock::Timestamp;
-use crate::event::{Event, Record};
-use crate::run::{Next, Phase, Run, Status as StepStatus};
-use crate::vars::text_of;
+use crate::event::{Cut, Event, Record};
+use crate::run::{Call, Next, Phase, Run, Status as StepStatus};
+use crate::runbook::Runbook;
+use crate::schedule;
+use crate::vars::{Values, text_of};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +29,16 @@ pub struct Status {
     pub phase: &'static str,
     /// When it began.
     pub began: Option<Timestamp>,
+    /// When the incident began, from which every elapsed time counts.
+    pub incident_began: Option<Timestamp>,
+    /// When production was well again.
+    pub mitigated: Option<Timestamp>,
+    /// Whom to call while the incident lasts, the earliest first.
+    pub escalation: Vec<Escalation>,
+    /// Whether those calls still fall due.
+    pub escalates: bool,
+    /// When the next update to those who are concerned is due.
+    pub update_due: Option<Timestamp>,
     /// The stage it is in.
     pub stage: Option<StagePlace>,
     /// The step that is next, under way or failed.
@@ -52,6 +66,23 @@ pub struct StagePlace {
     pub id: String,
     /// Its title.
     pub title: String,
+    /// When it began, where it has.
+    pub began: Option<Timestamp>,
+    /// How long it ought to take, in seconds.
+    pub budget_seconds: Option<u64>,
+}
+
+/// A call and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Escalation {
+    /// The role.
+    pub contact: String,
+    /// The name and the number.
+    pub whom: String,
+    /// When it is due.
+    pub at: Timestamp,
+    /// `called`, `acknowledged`, `declined`; nothing where it is not answered.
+    pub answer: Option<&'static str>,
 }
 
 /// A step and how it stands.
@@ -67,6 +98,8 @@ pub struct StepPlace {
     pub since: Option<Timestamp>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// What is known of it, should it be cut off where it stands.
+    pub known: Option<Cut>,
 }
 
 /// The last record of a run.
@@ -90,8 +123,20 @@ pub fn status(source: &Source<'_>, run: &Run) -> Status {
     });
     let stage = key.as_deref().and_then(|key| key.split('/').next()).and_then(|id| {
         let at = book.stages().iter().position(|stage| stage.id == id)?;
-        Some(StagePlace { number: at + 1, of: book.stages().len(), id: id.to_owned(), title: book.stage_title(id) })
+        let open = run.open_stage().as_deref() == Some(id);
+        Some(StagePlace {
+            number: at + 1,
+            of: book.stages().len(),
+            id: id.to_owned(),
+            title: book.stage_title(id),
+            began: run.stage_began().filter(|_| open),
+            budget_seconds: book.stage(id).and_then(|stage| stage.budget.as_ref()).and_then(fixed),
+        })
     });
+    let mut values = Values::default();
+    run.vars().iter().for_each(|(name, value)| values.set(name.clone(), value.clone()));
+    let calls = source.runbook.map(|runbook| escalation(run, runbook, &values));
+    let update = source.runbook.and_then(|runbook| schedule::update(run, runbook, &values));
     Status {
         run: source.id.to_owned(),
         tag: var("tag"),
@@ -99,6 +144,11 @@ pub fn status(source: &Source<'_>, run: &Run) -> Status {
         issue: var("issue"),
         phase: phase(run.phase()),
         began: run.began(),
+        incident_began: run.incident_began(),
+        mitigated: run.mitigated(),
+        escalation: calls.unwrap_or_default(),
+        escalates: run.escalates(),
+        update_due: update.map(|update| update.at()),
         stage,
         step,
         production: production(source),
@@ -107,6 +157,22 @@ pub fn status(source: &Source<'_>, run: &Run) -> Status {
         last: source.records.last().map(|record| LastRecord { seq: record.seq, at: record.at }),
         commands: commands(source.id, run.phase()),
     }
+}
+
+fn escalation(run: &Run, runbook: &Runbook, values: &Values) -> Vec<Escalation> {
+    let answer = |call| match call {
+        Call::Due => None,
+        Call::Made => Some("called"),
+        Call::Acknowledged => Some("acknowledged"),
+        Call::Declined => Some("declined"),
+    };
+    let rungs = schedule::rungs(run, runbook, values).into_iter().map(|rung| Escalation {
+        whom: schedule::contact(runbook, &rung.contact, values),
+        at: rung.at,
+        answer: rung.call.and_then(answer),
+        contact: rung.contact,
+    });
+    rungs.collect()
 }
 
 /// The name of `phase`.
@@ -156,7 +222,18 @@ fn step_place(source: &Source<'_>, run: &Run) -> Option<StepPlace> {
     let since = source.records.iter().rev().find(|record| moves(&record.event, &key)).map(|record| record.at);
     let state = run.step(&key);
     let failure = state.failure.filter(|_| state.status == StepStatus::Failed).map(|failure| failure.message);
-    Some(StepPlace { title: Book::of(source).step_title(&key), key, status, since, failure })
+    let book = Book::of(source);
+    let kind = match status {
+        "started" => book.action(&key),
+        "undo started" => book.undo(&key),
+        _ => None,
+    };
+    let known = kind.and_then(|action| match action.kind().repetition() {
+        Repetition::Question => Some(Cut::Unanswered),
+        Repetition::Unasked => Some(Cut::Harmless),
+        Repetition::Asked | Repetition::Supervised => None,
+    });
+    Some(StepPlace { title: book.step_title(&key), key, status, since, failure, known })
 }
 
 /// Whether `event` brought the step `key` where it stands.

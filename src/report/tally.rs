@@ -6,7 +6,6 @@ use super::Source;
 use super::attention::{Attention, LEFT, STILL_THERE, attention};
 use super::book::Book;
 use super::incident::status_words;
-use super::timing::mitigated;
 use crate::event::Event;
 use crate::run::{Run, Status, Trigger};
 
@@ -15,7 +14,7 @@ use crate::run::{Run, Status, Trigger};
 pub struct Tally {
     /// How it stands, in words.
     pub result: String,
-    /// From its first record until production was well again: validated on the new version, or back on the old one.
+    /// From the beginning of the incident until production was well again: validated on the new version, or back on the old one.
     pub to_mitigate: Option<Duration>,
     /// Steps that succeeded.
     pub done: usize,
@@ -38,7 +37,7 @@ pub fn tally(source: &Source<'_>) -> Tally {
     let book = Book::of(source);
     let mut tally = Tally {
         result: status_words(source.records, run.phase()),
-        to_mitigate: mitigated(source, &run).zip(run.began()).map(|(at, began)| at.since(began)),
+        to_mitigate: run.mitigated().zip(run.incident_began()).map(|(at, began)| at.since(began)),
         left: left(source, &run),
         ..Tally::default()
     };

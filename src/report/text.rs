@@ -61,6 +61,12 @@ fn way(way: Way) -> &'static str {
         Way::Stop => "stop the command",
         Way::Detach => "leave the command running",
         Way::Wait => "wait",
+        Way::Called => "called",
+        Way::Acknowledged => "acknowledged",
+        Way::Decline => "not called",
+        Way::Later => "later",
+        Way::Send => "send",
+        Way::Edit => "edit",
     }
 }
 

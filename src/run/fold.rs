@@ -1,7 +1,10 @@
 //! How a record changes the run.
 
-use super::{Failure, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoState, UndoStatus, plain};
+use serde::Deserialize as _;
+
+use super::{Failure, Files, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoState, UndoStatus, plain};
 use crate::event::{Event, Record};
+use crate::gate::{GAP, Gap};
 use crate::operator::{Answer, Purpose, Way};
 
 /// How the question before a step that affects production begins.
@@ -13,6 +16,11 @@ impl Run {
     /// Takes in a record that was written. That it may follow was decided before it was written.
     pub fn apply(&mut self, record: &Record) {
         self.records += 1;
+        self.apply_run(record);
+        self.apply_incident(record);
+    }
+
+    fn apply_run(&mut self, record: &Record) {
         match &record.event {
             Event::RunStarted { vars, environment, .. } => {
                 self.phase = Phase::Forward;
@@ -37,8 +45,14 @@ impl Run {
                 self.phase = Phase::Back;
                 if again { self.try_again_what_was_left() } else { self.turn_back() }
             }
-            Event::GateDecided { samples: Some(seal), .. } => self.sealed = self.sealed.max(seal.bytes),
-            Event::EscalationDue { contact } => _ = self.escalated.insert(contact.clone()),
+            Event::GateMeasured { step, value, outcome, .. } if outcome == GAP => {
+                // What cannot be read as one is a gap that nobody knows the length of: the log has it all the same.
+                self.steps.entry(step.clone()).or_default().gaps.extend(Gap::deserialize(value));
+            }
+            Event::GateDecided { step, decision, samples, .. } => {
+                self.sealed = self.sealed.max(samples.as_ref().map_or(0, |seal| seal.bytes));
+                self.steps.entry(step.clone()).or_default().decided = Some((record.at, decision == "pass"));
+            }
             Event::RunPaused { .. } => self.paused(),
             Event::UndoStarted { step, identity, .. } => {
                 self.set_undo(step, UndoStatus::Started);
@@ -56,13 +70,17 @@ impl Run {
 
     fn apply_step(&mut self, record: &Record) {
         match &record.event {
-            Event::StepStarted { step, attempt, .. } => {
+            Event::StepStarted { step, attempt, evidence, .. } => {
+                let fact = |name: &str| evidence.get(name)?.as_str().map(str::to_owned);
                 let state = self.settle(step);
                 state.status = Status::Started;
                 state.attempts = *attempt;
                 state.tries += 1;
                 state.began.get_or_insert(record.seq);
                 state.began_at = Some(record.at);
+                state.gaps.clear();
+                state.decided = None;
+                state.files = fact("tree").map(|tree| Files { head: fact("head"), tree });
                 self.keep_vars(step);
             }
             Event::StepDone { step, set, .. } => {
@@ -89,8 +107,13 @@ impl Run {
     }
 
     fn answered(&mut self, step: &str, purpose: Purpose, (question, answer): (&str, &Answer)) {
+        if matches!(purpose, Purpose::Escalation | Purpose::Update) {
+            // No step asked.
+            return;
+        }
         let state = self.steps.entry(step.to_owned()).or_default();
         match purpose {
+            Purpose::Escalation | Purpose::Update => {}
             Purpose::Step | Purpose::Difference => {
                 state.answers += 1;
                 state.given.push((question.to_owned(), answer.clone()));

@@ -5,21 +5,24 @@
 //! [`Run::next`]. Pausing, a crash and a closed laptop leave the same thing behind. Whether a record may follow is decided in one
 //! place, [`Run::may`]. No clock is known here and nothing is read or written: conditions are the engine's to evaluate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::clock::Timestamp;
+use crate::gate::Gap;
 use crate::operator::Answer;
 
 mod fold;
+mod incident;
 mod legality;
 mod outline;
 mod undo;
 
 pub use fold::{PRODUCTION, UNKNOWN_END};
+pub use incident::{Call, rung};
 pub use legality::Illegal;
-pub use outline::{Courses, Outline, Reach, Repeat, StageOutline, StepOutline, Trigger, Undo, plain};
+pub use outline::{Courses, Outline, Reach, Repeat, Shows, StageOutline, StepOutline, Trigger, Undo, plain};
 
 /// Where a step stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct StepState {
     pub began: Option<u64>,
     /// When it began, the last time.
     pub began_at: Option<Timestamp>,
+    /// What was in the work tree when it began, the last time, where that is on record.
+    pub files: Option<Files>,
     /// Why it failed, the last time.
     pub failure: Option<Failure>,
     /// How many answers it has used up; an answer that came to nothing, because the run was cut off behind it, is not counted.
@@ -64,7 +69,20 @@ pub struct StepState {
     pub given: Vec<(String, Answer)>,
     /// The variables as they were when it last began, with what it gave: its undo sees these. Kept only where there is an undo.
     pub vars: BTreeMap<String, Value>,
+    /// When nothing was measured of what it watches, since it last began.
+    pub gaps: Vec<Gap>,
+    /// When its gate was last decided since then, and whether it passed.
+    pub decided: Option<(Timestamp, bool)>,
     pending: usize,
+}
+
+/// What was in the work tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The commit that was checked out, where there was one.
+    pub head: Option<String>,
+    /// The tree of all files, those that git did not know included.
+    pub tree: String,
 }
 
 /// Why a step failed.
@@ -164,10 +182,17 @@ pub struct Run {
     stages: BTreeMap<String, StageStatus>,
     steps: BTreeMap<String, StepState>,
     undone: BTreeMap<String, UndoState>,
-    escalated: BTreeSet<String>,
+    calls: BTreeMap<String, Call>,
+    put_off: BTreeMap<String, Timestamp>,
     vars: BTreeMap<String, Value>,
     environment: BTreeMap<String, String>,
     began: Option<Timestamp>,
+    incident_began: Option<Timestamp>,
+    stage_began: Option<Timestamp>,
+    mitigated: Option<Timestamp>,
+    informed: Option<Timestamp>,
+    /// Whether a message has gone out since production was well again.
+    announced: bool,
     blind: bool,
     records: u64,
     sealed: u64,
@@ -183,9 +208,29 @@ impl Run {
     /// A run of `outline` without a record.
     #[must_use]
     pub fn new(outline: Outline) -> Self {
-        let (stages, steps, undone, escalated, vars, environment) = Default::default();
-        let (phase, began, blind, records, sealed) = (Phase::Unborn, None, false, 0, 0);
-        Self { outline, phase, stages, steps, undone, escalated, vars, environment, began, blind, records, sealed }
+        let (stages, steps, undone, calls, put_off, vars, environment) = Default::default();
+        let (began, incident_began, stage_began, mitigated, informed) = Default::default();
+        let (phase, announced, blind, records, sealed) = (Phase::Unborn, false, false, 0, 0);
+        Self {
+            outline,
+            phase,
+            stages,
+            steps,
+            undone,
+            calls,
+            put_off,
+            vars,
+            environment,
+            began,
+            incident_began,
+            stage_began,
+            mitigated,
+            informed,
+            announced,
+            blind,
+            records,
+            sealed,
+        }
     }
 
     /// What decides the order of its steps.
@@ -230,16 +275,10 @@ impl Run {
         self.stages.iter().find(|(_, status)| **status == StageStatus::Open).map(|(id, _)| id.clone())
     }
 
-    /// Whether the incident's clock still runs: whether people are to be called when it says so.
+    /// Whether the stage `id` is over.
     #[must_use]
-    pub fn escalates(&self) -> bool {
-        matches!(self.phase, Phase::Forward | Phase::Back)
-    }
-
-    /// Whether it was said that the contact is to be called.
-    #[must_use]
-    pub fn has_escalated(&self, contact: &str) -> bool {
-        self.escalated.contains(contact)
+    pub fn is_closed(&self, id: &str) -> bool {
+        self.stages.get(id) == Some(&StageStatus::Closed)
     }
 
     /// The variables that the run began with and its steps gave.

@@ -42,6 +42,8 @@ pub struct StepOutline {
     pub repeat: Repeat,
     /// On which ways it is done.
     pub course: Courses,
+    /// What its success shows.
+    pub shows: Shows,
     /// The steps inside it, where it is a group.
     pub group: Option<Vec<StepOutline>>,
 }
@@ -63,6 +65,17 @@ impl Reach {
     pub fn is_production(self) -> bool {
         self != Self::Elsewhere
     }
+}
+
+/// What the success of a step shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// That it was done.
+    Nothing,
+    /// That what was done before it works: it looked, or somebody did.
+    Works,
+    /// That what it did itself works: it has a `verify`.
+    Itself,
 }
 
 /// Whether a step can be undone.
@@ -194,5 +207,23 @@ fn step_outline(step: &Step, around: &str, course: Courses, reach: Reach) -> Ste
     };
     let undo = if step.undo.is_some() { Undo::Given } else { Undo::None };
     let repeat = if step.always { Repeat::EveryResume } else { Repeat::Once };
-    StepOutline { key, reach, undo, repeat, course, group }
+    let shows = match (&step.body, &group) {
+        (Body::Action(_), _) if step.verify.is_some() => Shows::Itself,
+        (Body::Action(action), _) if action.looks() => Shows::Works,
+        (Body::Action(_), _) => Shows::Nothing,
+        (_, inner) => inner.as_deref().map_or(Shows::Nothing, shown_by),
+    };
+    StepOutline { key, reach, undo, repeat, course, shows, group }
+}
+
+/// What the success of a group with these steps shows: where they touch production, only what looks behind that counts.
+fn shown_by(inner: &[StepOutline]) -> Shows {
+    let last = inner.iter().rposition(|step| step.reach == Reach::Production);
+    let behind = &inner[last.map_or(0, |at| at + 1)..];
+    let looked = behind.iter().any(|step| step.shows != Shows::Nothing);
+    match last {
+        None if looked => Shows::Works,
+        Some(at) if looked || inner[at].shows == Shows::Itself => Shows::Itself,
+        _ => Shows::Nothing,
+    }
 }

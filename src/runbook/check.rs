@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grammar::{ACTIONS, Field, MEASURED, NO_NUMBER, Need, RUNBOOK, Record, Shape};
+use super::model::DRAFTED;
 use super::problem::nearest;
 use super::rules;
 use super::tree::{Node, Place, Tree};
@@ -179,6 +180,11 @@ impl Checker {
             (Shape::Id, Tree::Text(text)) => self.id(node.place, text),
             (Shape::Gives, Tree::Text(text)) => self.gives(node.place, text, BUILT_IN.iter().chain(SETTABLE)),
             (Shape::Template, Tree::Text(text)) => self.names(node.place, Template::new(text.as_str()).names(), &[]),
+            (Shape::Draft, Tree::Text(text)) => {
+                let outer = std::mem::replace(&mut self.when, When::Late);
+                self.names(node.place, Template::new(text.as_str()).names(), DRAFTED);
+                self.when = outer;
+            }
             (Shape::Script, Tree::Text(text)) => self.script(node.place, text),
             (Shape::Condition(more), Tree::Text(text)) => {
                 self.names(node.place, Condition::new(text.as_str()).names(), more);

@@ -110,7 +110,9 @@ fn git(value: Value) -> Value {
         return json!({ "branch": { "name": name, "from": map.shift_remove("from") } });
     }
     if let Some(name) = map.shift_remove("tag") {
-        return json!({ "tag": { "name": name, "message": map.shift_remove("message") } });
+        return json!({ "tag": {
+            "name": name, "message": map.shift_remove("message"), "tested": map.shift_remove("tested"),
+        } });
     }
     if let Some(message) = map.shift_remove("commit") {
         map.insert("message".to_owned(), message);
@@ -119,6 +121,10 @@ fn git(value: Value) -> Value {
     if let Some(branch) = map.shift_remove("merge") {
         map.insert("branch".to_owned(), branch);
         return json!({ "merge": map });
+    }
+    if let Some(branch) = map.shift_remove("cherry_pick") {
+        map.insert("branch".to_owned(), branch);
+        return json!({ "cherry_pick": map });
     }
     Value::Object(map)
 }

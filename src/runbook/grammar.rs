@@ -10,6 +10,8 @@ pub(super) enum Shape {
     Gives,
     /// A template.
     Template,
+    /// A template of what is said while an incident lasts: it sees every variable, and [`super::model::DRAFTED`].
+    Draft,
     /// A text for a shell, in which `{{ }}` is refused.
     Script,
     /// A condition, and the names it may read beside the variables.
@@ -77,8 +79,8 @@ const fn record(name: &'static str, fields: &'static [Field]) -> Record {
 }
 
 use Shape::{
-    Any, Condition, Count, Dict, Either, Flag, Gives, GivesEach, Id, Length, List, Number, Script, Size, Template,
-    Text, Word,
+    Any, Condition, Count, Dict, Draft, Either, Flag, Gives, GivesEach, Id, Length, List, Number, Script, Size,
+    Template, Text, Word,
 };
 
 /// The kinds of action, with `group`.
@@ -113,11 +115,13 @@ pub(super) static RUNBOOK: Record = record(
         may("contacts", Dict(&Shape::Record(&CONTACT))),
         may("escalation", List(&Shape::Record(&ESCALATION))),
         may("channels", Dict(&Shape::Record(&CHANNEL))),
+        may("updates", Shape::Record(&UPDATES)),
         must("stages", List(&Shape::Record(&STAGE))),
     ],
 );
 static CONTACT: Record = record("contact", &[must("name", Template), may("phone", Template), may("email", Template)]);
-static ESCALATION: Record = record("escalation", &[must("after", Length), must("contact", Text)]);
+static ESCALATION: Record = record("escalation", &[must("after", Length), must("contact", Text), may("say", Draft)]);
+static UPDATES: Record = record("updates", &[must("every", Length), may("channels", List(&Text)), may("text", Draft)]);
 static CHANNEL: Record = record(
     "channel",
     &[must("type", Word(&["slack", "webhook", "command"])), may("url_env", Text), may("run", COMMAND)],
@@ -226,7 +230,7 @@ static LIMITS: Record = record("limits", &[may("files", Count), may("lines", Cou
 const GIT: Shape = Either(&[Word(&["fetch"]), Shape::Record(&GIT_LONG)]);
 static GIT_LONG: Record = Record {
     name: "git",
-    one_of: &["branch", "bump", "commit", "tag", "push", "merge", "delete_branch"],
+    one_of: &["branch", "bump", "commit", "tag", "push", "merge", "cherry_pick", "delete_branch"],
     fields: &[
         may("branch", Template),
         may("from", Template),
@@ -236,10 +240,13 @@ static GIT_LONG: Record = Record {
         may("warn_above", Shape::Record(&LIMITS)),
         may("tag", Template),
         may("message", Template),
+        may("tested", Text),
         may("push", List(&Template)),
         may("merge", Template),
         may("into", Template),
         may("also", List(&Template)),
+        may("cherry_pick", Template),
+        may("taken", Gives),
         may("delete_branch", Template),
     ],
 };
@@ -261,6 +268,8 @@ static MONITOR: Record = record(
     &[
         may("for", Length),
         may("background", Flag),
+        may("from", Word(&["production"])),
+        may("then", Word(&["behind", "end"])),
         may("on_breach", Word(&["ask", "rollback", "continue"])),
         must("probes", List(&Shape::Record(&PROBE))),
     ],

@@ -17,6 +17,6 @@ mod tree;
 mod yaml;
 
 pub use load::{BUILTIN_EN, BUILTIN_ZH, Builtin, EXTENDING, Loaded, Source, load, read};
-pub use model::{Affects, Body, Contact, Escalation, Group, Repeat, Runbook, Stage, Step, Trigger};
+pub use model::{Affects, Body, Contact, DRAFTED, Escalation, Group, Repeat, Runbook, Stage, Step, Trigger, Updates};
 pub use problem::{Problem, Problems};
 pub use schema::schema;

@@ -43,6 +43,9 @@ pub struct Runbook {
     /// Where messages go.
     #[serde(default)]
     pub channels: BTreeMap<String, Channel>,
+    /// What those who are concerned are told while it lasts, and how often; nothing where it is not given.
+    #[serde(default)]
+    pub updates: Option<Updates>,
     /// The stages, in order.
     pub stages: Vec<Stage>,
 }
@@ -65,11 +68,32 @@ pub struct Contact {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Escalation {
-    /// How long after the start.
+    /// How long after the incident began.
     pub after: Length,
     /// Which of the contacts.
     pub contact: String,
+    /// What to say.
+    #[serde(default)]
+    pub say: Option<Template>,
 }
+
+/// What those who are concerned are told while it lasts. Each is a draft: a person sends it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Updates {
+    /// How long after the run began, and after the last message.
+    pub every: Length,
+    /// To which channels; all where none is named.
+    #[serde(default)]
+    pub channels: Vec<String>,
+    /// The draft.
+    #[serde(default)]
+    pub text: Option<Template>,
+}
+
+/// The names that a draft may read beside the variables: how long the incident has lasted, where the run stands, the stages that
+/// are done, and what it waits for.
+pub const DRAFTED: &[&str] = &["lasting", "standing", "so_far", "needs"];
 
 /// A numbered part of a runbook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

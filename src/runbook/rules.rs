@@ -4,6 +4,8 @@ use super::check::{Finding, Seen, twice};
 use super::grammar::ACTIONS;
 use super::problem::nearest;
 use super::tree::{Node, Tree};
+use crate::template::Length;
+use crate::vars::Values;
 
 /// Adds what is wrong between the parts of `root` to `findings`.
 pub(super) fn check(root: &Node, seen: Seen, findings: &mut Vec<Finding>) {
@@ -40,6 +42,18 @@ impl<'a> Rules<'a> {
         }
         for rung in root.get("escalation").map(Node::items).unwrap_or_default() {
             self.known(rung.get("contact"), "contacts");
+        }
+        if let Some(updates) = root.get("updates") {
+            for channel in updates.get("channels").map(Node::items).unwrap_or_default() {
+                self.known(Some(channel), "channels");
+            }
+            let never = |every: &&Node| {
+                let length = every.text().and_then(|text| Length::new(text).resolve(&Values::default()).ok());
+                length.is_some_and(|length| length.is_zero())
+            };
+            if let Some(every) = updates.get("every").filter(never) {
+                self.find(every, "updates that are always due help nobody", Some("every: 20m"));
+            }
         }
         let stages = root.get("stages").map(Node::items).unwrap_or_default();
         self.unique(stages, "id");
@@ -157,15 +171,26 @@ impl<'a> Rules<'a> {
         let partners: &[(&str, &[&str])] = &[
             ("from", &["branch"]),
             ("message", &["tag"]),
+            ("tested", &["tag"]),
             ("warn_above", &["commit"]),
             ("edit", &["commit"]),
             ("into", &["merge"]),
             ("also", &["merge"]),
+            ("taken", &["cherry_pick"]),
         ];
         for (name, with) in partners {
             if let Some(extra) = node.get(name).filter(|_| !with.iter().any(|with| node.get(with).is_some())) {
                 self.find(extra, format!("`{name}` goes with `{}` alone", with.join("` or `")), None);
             }
+        }
+        let stages = self.root.get("stages").map(Node::items).unwrap_or_default();
+        let ids: Vec<&str> = stages.iter().filter_map(|stage| stage.get("id")?.text()).collect();
+        if let Some((tested, stage)) = node.get("tested").and_then(|tested| Some((tested, tested.text()?)))
+            && self.seen == Seen::All
+            && !ids.contains(&stage)
+        {
+            let help = nearest(stage, ids.iter().copied());
+            self.findings.push((tested.place, format!("`{stage}` is not among the stages"), help));
         }
         for (name, needs) in [("branch", "from"), ("merge", "into")] {
             if let Some(operation) = node.get(name).filter(|_| node.get(needs).is_none()) {
@@ -183,6 +208,13 @@ impl<'a> Rules<'a> {
     fn monitor(&mut self, node: &Node) {
         let probes = node.get("probes").map(Node::items).unwrap_or_default();
         self.unique(probes, "name");
+        if let (Some(then), true) = (node.get("then"), node.get("background").is_some_and(Node::is_true)) {
+            self.find(
+                then,
+                "`then` is for a monitor that is waited for: in the background it lasts as long as `for` says",
+                None,
+            );
+        }
         let lasts = node.get("for").is_some() || node.get("background").is_some_and(Node::is_true);
         let behind = node.get("background").is_some_and(Node::is_true);
         for probe in probes {

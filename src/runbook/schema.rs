@@ -68,7 +68,9 @@ fn record(record: &Record, files: Files, definitions: &mut Map<String, Value>) -
 
 fn shape(of: &Shape, files: Files, definitions: &mut Map<String, Value>) -> Value {
     match of {
-        Shape::Text | Shape::Template | Shape::Condition(_) | Shape::Measured => json!({ "type": "string" }),
+        Shape::Text | Shape::Template | Shape::Draft | Shape::Condition(_) | Shape::Measured => {
+            json!({ "type": "string" })
+        }
         Shape::Fact => {
             let all = MEASURED.iter().flat_map(|(_, names)| *names).filter(|name| !NO_NUMBER.contains(name));
             json!({ "enum": all.collect::<std::collections::BTreeSet<_>>() })

@@ -1,15 +1,20 @@
 //! Each form of a question, and the prompts that it takes.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::hand_over::Program;
 use super::line::{Line, Untouched};
 use super::list::List;
 use super::prompt::{Armed, Head, Leave, Prompt, Session};
-use super::text::fill;
+use super::sanitize::clean;
+use super::text::{Text, fill};
 use super::ticks::Ticks;
-use crate::operator::{Answer, Form, Item, Question};
+use crate::clock::{Timestamp, brief};
+use crate::operator::{Answer, Due, Falling, Form, Item, Question};
 
+/// What is late by less is due now.
+const MINUTE: Duration = Duration::from_secs(60);
 /// What is typed where nobody can approve.
 const NOBODY: &str = "nobody";
 /// What is typed when work is done.
@@ -73,6 +78,7 @@ impl Session<'_> {
             }
             Form::Shell { dir, env } => self.shell(question, dir, env).await,
             Form::Way(ways) => self.way(question, ways).await,
+            Form::Due(due) => self.way(question, &due.ways).await,
         }
     }
 
@@ -95,8 +101,17 @@ impl Session<'_> {
 
     /// What was done, if there is anything to say to it.
     pub(super) async fn done_note(&mut self, question: &Question) -> Result<Option<String>, Leave> {
+        self.optional_note(question, self.text().done_note).await
+    }
+
+    /// What there is to say, if anything; `above` asks for it.
+    pub(super) async fn optional_note(
+        &mut self,
+        question: &Question,
+        above: &'static str,
+    ) -> Result<Option<String>, Leave> {
         let text = self.text();
-        let mut line = Line::new(text.done_note, Untouched::Sends, |typed| {
+        let mut line = Line::new(above, Untouched::Sends, |typed| {
             let typed = typed.trim();
             Ok((!typed.is_empty()).then(|| typed.to_owned()))
         });
@@ -137,6 +152,8 @@ impl Session<'_> {
             let reason = self.text_line(question, "nobody", &question.prompt, text.why_nobody).await?;
             return Ok(Answer::NotApproved { reason });
         }
+        // Where something breaks in on the note, the name stands there again.
+        self.terminal.drafts.borrow_mut().insert("answer", name.clone());
         let above = fill(text.approver_note, &[&name]);
         let note = self.text_line(question, "approval", &question.prompt, &above).await?;
         Ok(Answer::Approved { name, note })
@@ -191,6 +208,20 @@ impl Session<'_> {
 enum Next {
     Done,
     Again,
+}
+
+/// What the clock of the incident asks, with what is to be said below it.
+pub(super) fn due_prompt(due: &Due, draft: &str, text: &Text, now: Timestamp) -> String {
+    let late = now.since(due.at);
+    let late = if late < MINUTE { text.on_time.to_owned() } else { fill(text.late, &[&brief(late)]) };
+    let head = match &due.what {
+        Falling::Call { whom, after } => fill(text.call_now, &[&clean(whom), &brief(*after), &late]),
+        Falling::Update { every, channels } => {
+            let to = if channels.is_empty() { text.no_channel.to_owned() } else { channels.join(", ") };
+            fill(text.update_now, &[&brief(*every), &late, &clean(&to)])
+        }
+    };
+    head + draft
 }
 
 /// The head of `question`'s own prompts.

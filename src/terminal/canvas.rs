@@ -13,7 +13,7 @@ use std::time::Duration;
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::paint::cut;
+use super::paint::{cut, width};
 use super::text::{Text, fill};
 use crate::clock::{Timestamp, brief};
 
@@ -43,6 +43,8 @@ struct State {
     /// In which row of the frame the cursor is.
     row: usize,
     bar: Option<ProgressBar>,
+    /// What is drawn of what is watched.
+    panel: Vec<String>,
     work: Option<Work>,
     whose: Whose,
     /// What is to be written when the screen is ours again.
@@ -101,9 +103,14 @@ impl Canvas {
             bar.suspend(|| write(&text));
             return;
         }
-        let mut all = state.erased();
+        let panel = std::mem::take(&mut state.panel);
+        let mut all = if panel.is_empty() { state.erased() } else { above(&panel) + "\x1b[J" };
         all.push_str(&text);
         all.push_str(&state.drawn());
+        if !panel.is_empty() {
+            all.push_str(&panel.join("\n"));
+            state.panel = panel;
+        }
         write(&all);
     }
 
@@ -142,6 +149,11 @@ impl Canvas {
         self.state.borrow().whose != Whose::Free
     }
 
+    /// Whether another program has the screen.
+    pub(super) fn is_lent(&self) -> bool {
+        self.state.borrow().whose == Whose::Program
+    }
+
     /// Another program has the screen, as long as what this gives is kept.
     pub(super) fn lend(&self) -> Lent<'_> {
         self.clear();
@@ -173,11 +185,35 @@ impl Canvas {
         self.state.borrow_mut().work = None;
     }
 
-    /// Takes the line of a command off the screen; the next tick puts it back.
+    /// Takes what is under way off the screen; the next tick puts it back.
     pub(super) fn hide_bar(&self) {
-        if let Some(bar) = self.state.borrow_mut().bar.take() {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(bar) = state.bar.take() {
             bar.finish_and_clear();
         }
+        if !state.panel.is_empty() {
+            write(&(above(&std::mem::take(&mut state.panel)) + "\x1b[J\x1b[?25h"));
+        }
+    }
+
+    /// How long what is under way has taken, and how long it may.
+    pub(super) fn spent(&self, now: Timestamp) -> Option<(Duration, Option<Duration>)> {
+        self.state.borrow().work.as_ref().map(|work| (now.since(work.began), work.limit))
+    }
+
+    /// Draws what is watched over what was drawn of it before, line over line, in one piece; nothing where it is the same, or a
+    /// question is up.
+    pub(super) fn panel(&self, lines: Vec<String>) {
+        let state = &mut *self.state.borrow_mut();
+        if state.whose != Whose::Free || state.panel == lines {
+            return;
+        }
+        if let Some(bar) = state.bar.take() {
+            bar.finish_and_clear();
+        }
+        let start = if state.panel.is_empty() { "\x1b[?25l\r".to_owned() } else { above(&state.panel) };
+        write(&format!("{start}{}\x1b[K\x1b[J", lines.join("\x1b[K\n")));
+        state.panel = lines;
     }
 
     /// Draws the line of the command that runs, if one does and no question is up.
@@ -217,6 +253,13 @@ impl Drop for Lent<'_> {
         };
         self.0.print(&Vec::from(held));
     }
+}
+
+/// What leads from the end of `lines` to their beginning: on a screen that has become narrower they take more rows.
+fn above(lines: &[String]) -> String {
+    let columns = Canvas::size().1;
+    let rows: usize = lines.iter().map(|line| width(line).div_ceil(columns).max(1)).sum();
+    if rows > 1 { format!("\x1b[{}A\r", rows - 1) } else { "\r".to_owned() }
 }
 
 fn bar_of(limit: Option<Duration>) -> ProgressBar {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Settings;
+use super::gauges::Gauges;
 use super::markdown::render;
 use super::paint::{Paint, Tone, width};
 use super::sanitize::{Sanitizer, clean};
@@ -26,6 +27,7 @@ pub(super) struct Lines {
     stage: Option<Stage>,
     header: Header,
     output: Sanitizer,
+    gauges: Gauges,
 }
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ impl Lines {
             stage: None,
             header: Header::Shown,
             output: Sanitizer::default(),
+            gauges: Gauges::default(),
         }
     }
 
@@ -87,7 +90,11 @@ impl Lines {
             }
             Show::Command { text, values, timeout } => lines.extend(self.command(text, values, *timeout)),
             Show::Output(bytes) => lines.extend(self.output(bytes)),
-            Show::CommandEnded => lines.extend(self.output_ended()),
+            Show::CommandEnded => {
+                lines.extend(self.output_ended());
+                lines.extend(self.watched(columns));
+            }
+            Show::Gauge { at, of, gauge } => self.gauges.note(*at, *of, gauge),
             Show::Guidance(guide) if !quiet => lines.extend(self.guide(guide, columns)),
             Show::Outcome { key, how, detail, took } if !quiet || *how == Outcome::Failed => {
                 lines.extend(self.outcome(key, *how, detail, *took));
@@ -104,9 +111,27 @@ impl Lines {
         self.output.partial()
     }
 
-    /// How far something is, as a line of its own.
-    pub(super) fn progress(&self, line: &str) -> Option<String> {
-        (!self.settings.quiet).then(|| format!("{INDENT}… {}", clean(line).replace('\n', " ")))
+    /// What was read last of the probe `at`, as a line of its own.
+    pub(super) fn reading(&self, at: usize) -> Option<String> {
+        let line = self.gauges.line(at, self.text).filter(|_| !self.settings.quiet)?;
+        Some(format!("{INDENT}{line}"))
+    }
+
+    /// Whether anything is watched.
+    pub(super) fn watches(&self) -> bool {
+        !self.gauges.is_empty()
+    }
+
+    /// What is watched, on a screen of this size, since `spent` began.
+    pub(super) fn panel(&self, spent: (Duration, Option<Duration>), size: (usize, usize)) -> Vec<String> {
+        self.gauges.panel(spent, size, (self.text, self.paint))
+    }
+
+    /// What the watch leaves when it is over.
+    fn watched(&mut self, columns: usize) -> Vec<String> {
+        let gauges = std::mem::take(&mut self.gauges);
+        let lines = gauges.outcome(columns - INDENT.len(), (self.text, self.paint), self.settings.quiet);
+        lines.iter().map(|line| format!("{INDENT}{line}")).collect()
     }
 
     /// How long the stage has been going on, and how long it ought to.
@@ -139,9 +164,9 @@ impl Lines {
                 self.header = Header::Stale;
                 Vec::new()
             }
-            Show::Stage { number, of, title, budget, .. } => {
+            Show::Stage { number, of, title, budget, began, .. } => {
                 let label = fill(self.text.stage, &[&number.to_string(), &of.to_string(), title]);
-                self.stage = Some(Stage { label, began: now, budget: *budget });
+                self.stage = Some(Stage { label, began: *began, budget: *budget });
                 self.header = Header::Stale;
                 let due = self.due(now, columns);
                 self.header = Header::Fresh;
@@ -155,7 +180,7 @@ impl Lines {
                 self.header = Header::Shown;
                 due
             }
-            Show::Progress(_) => Vec::new(),
+            Show::Gauge { .. } => Vec::new(),
             _ => self.due(now, columns),
         }
     }

@@ -13,11 +13,13 @@ pub(super) struct List {
     chosen: Option<usize>,
     /// The number that is being typed.
     number: usize,
+    /// Whether the choice was made at an earlier showing.
+    earlier: bool,
 }
 
 impl List {
     pub(super) fn new(rows: impl IntoIterator<Item = String>) -> Self {
-        Self { rows: rows.into_iter().map(|row| clean(&row)).collect(), chosen: None, number: 0 }
+        Self { rows: rows.into_iter().map(|row| clean(&row)).collect(), chosen: None, number: 0, earlier: false }
     }
 
     fn digit(&mut self, digit: usize) {
@@ -46,7 +48,9 @@ impl Prompt for List {
 
     fn key(&mut self, key: Key, text: &Text) -> Reply<usize> {
         let last = self.rows.len().saturating_sub(1);
+        let earlier = std::mem::take(&mut self.earlier);
         match key {
+            Key::Enter if earlier => return Reply::Hint(text.picked.to_owned()),
             Key::Enter => return self.chosen.map_or_else(|| Reply::Hint(text.pick.to_owned()), Reply::Given),
             Key::Ctrl('d') => return Reply::Hint(text.eof.to_owned()),
             Key::Paste(_) => return Reply::Hint(text.paste.to_owned()),
@@ -64,12 +68,14 @@ impl Prompt for List {
         Reply::Stay
     }
 
-    /// A choice that was not sent is no text: it is made again.
     fn draft(&self) -> String {
-        String::new()
+        self.chosen.map(|row| row.to_string()).unwrap_or_default()
     }
 
-    fn restore(&mut self, _: &str) {}
+    fn restore(&mut self, draft: &str) {
+        self.chosen = draft.parse().ok().filter(|row| *row < self.rows.len());
+        self.earlier = self.chosen.is_some();
+    }
 }
 
 /// `row` in as many lines as it takes, behind `mark`.

@@ -4,11 +4,13 @@ use std::io;
 use std::path::Path;
 
 use super::ask::{exactly, head};
+use super::canvas::Canvas;
 use super::hand_over::Program;
 use super::list::List;
 use super::prompt::{Head, Leave, Session};
-use super::sanitize::Sanitizer;
+use super::sanitize::{Sanitizer, clean};
 use super::text::fill;
+use super::wrap::wrap_text;
 use crate::operator::{Answer, Question, Unanswered, Way};
 use crate::process::{self, Piece, Reader};
 
@@ -35,6 +37,7 @@ enum Entry {
     Note,
     Shell,
     Output,
+    Measured,
     Back,
 }
 
@@ -45,6 +48,7 @@ impl Session<'_> {
         let mut entries: Vec<_> =
             question.menu.iter().filter(|way| **way != Way::Retry).map(|way| Entry::Way(*way)).collect();
         entries.extend([Entry::Note, Entry::Shell]);
+        entries.extend((!question.measured.is_empty()).then_some(Entry::Measured));
         entries.extend(question.output.as_ref().map(|_| Entry::Output));
         entries.push(Entry::Back);
         let label = |entry: &Entry| match entry {
@@ -52,13 +56,17 @@ impl Session<'_> {
             Entry::Note => text.menu_note,
             Entry::Shell => text.menu_shell,
             Entry::Output => text.menu_output,
+            Entry::Measured => text.menu_measured,
             Entry::Back => text.menu_back,
         };
         loop {
             let mut list = List::new(entries.iter().map(|entry| label(entry).to_owned()));
             let head = Head { prompt: text.menu, ..head(question, "menu", text.keys_menu) };
             let chosen = match self.put(&head, &mut list).await {
-                Err(Leave::Esc) => return Ok(None),
+                Err(Leave::Esc) => {
+                    self.terminal.drafts.borrow_mut().remove("menu");
+                    return Ok(None);
+                }
                 chosen => chosen?,
             };
             match self.chosen(question, entries.get(chosen).copied().unwrap_or(Entry::Back)).await {
@@ -93,17 +101,42 @@ impl Session<'_> {
                 }
                 Ok(None)
             }
+            Entry::Measured => {
+                self.show_measured(question);
+                Ok(None)
+            }
             Entry::Back => Ok(None),
         }
+    }
+
+    fn show_measured(&self, question: &Question) {
+        let room = Canvas::size().1.saturating_sub(3);
+        let lines = question.measured.iter().flat_map(|line| wrap_text(&clean(line), room));
+        // The question comes back below them.
+        self.terminal.canvas.clear();
+        self.terminal.canvas.print(&lines.map(|line| format!("  {line}")).collect::<Vec<_>>());
     }
 
     /// Asks which of `ways` to go.
     pub(super) async fn way(&mut self, question: &Question, ways: &[Way]) -> Result<Answer, Leave> {
         let text = self.text();
         loop {
-            let mut list = List::new(ways.iter().map(|way| text.way(*way).to_owned()));
+            let mut rows: Vec<_> = ways.iter().map(|way| text.way(*way).to_owned()).collect();
+            if !question.measured.is_empty() {
+                rows.extend([text.menu_measured.to_owned(), text.menu_note.to_owned()]);
+            }
+            let mut list = List::new(rows);
             let chosen = self.put(&head(question, "answer", text.keys_list), &mut list).await?;
-            let Some(&way) = ways.get(chosen) else { continue };
+            let Some(&way) = ways.get(chosen) else {
+                if chosen == ways.len() {
+                    self.show_measured(question);
+                    continue;
+                }
+                match self.text_line(question, "note", text.note, "").await {
+                    Err(Leave::Esc) => continue,
+                    note => return Err(Leave::Note(note?)),
+                }
+            };
             match self.reason(question, way).await {
                 // Esc in what a way asks leads back to the ways.
                 Err(Leave::Esc) => {}
@@ -117,6 +150,8 @@ impl Session<'_> {
         let text = self.text();
         match way {
             Way::Skip => self.text_line(question, "reason", text.reason, "").await.map(Some),
+            Way::Decline => self.text_line(question, "reason", text.why_not_called, "").await.map(Some),
+            Way::Called | Way::Acknowledged => self.optional_note(question, text.call_note).await,
             Way::Done => self.done_note(question).await,
             Way::Rollback => {
                 let mut plan = text.plan_empty.to_owned();

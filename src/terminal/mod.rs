@@ -9,6 +9,7 @@
 mod ask;
 mod canvas;
 mod editor;
+mod gauges;
 mod hand_over;
 mod key;
 mod lent;
@@ -26,7 +27,7 @@ mod ticks;
 mod tty;
 mod wrap;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::io;
 use std::rc::Rc;
@@ -40,12 +41,16 @@ use self::prompt::{Drafts, Leave, Look, Session};
 use self::sanitize::clean;
 use self::text::Text;
 use self::tty::{Gone, Keys, Tty};
-use crate::clock::{Clock, LocalFuture, SystemClock};
-use crate::operator::{Answer, Attention, Operator, Presence, Question, Screen, Show, Signal, Unanswered};
+use crate::clock::{Clock, LocalFuture, SystemClock, Timestamp};
+use crate::operator::{Answer, Attention, Busy, Form, Operator, Presence, Question, Screen, Show, Signal, Unanswered};
 use crate::process::{Left, Loan};
 
 pub use self::plain::Plain;
 
+/// How many questions that others came before are kept, with what had been typed.
+const ASIDE: usize = 4;
+/// A person whose last key is no longer ago than this is typing.
+const TYPING: Duration = Duration::from_secs(2);
 /// How often the line of a command that runs is drawn.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -87,6 +92,10 @@ pub struct Terminal {
     /// The question that was left unanswered, with what had been typed.
     open: RefCell<Option<Question>>,
     drafts: RefCell<Drafts>,
+    /// Those that another came before, with what had been typed.
+    aside: RefCell<Vec<(Question, Drafts)>>,
+    /// When a key last came while a question was up.
+    typed: Cell<Option<Timestamp>>,
 }
 
 impl Terminal {
@@ -105,6 +114,8 @@ impl Terminal {
             lines: RefCell::new(Lines::new(settings)),
             open: RefCell::default(),
             drafts: RefCell::default(),
+            aside: RefCell::default(),
+            typed: Cell::default(),
         })
     }
 
@@ -115,11 +126,12 @@ impl Terminal {
     async fn asked(&self, question: &Question) -> Result<Answer, Unanswered> {
         let due = self.lines.borrow_mut().due(SystemClock.now(), Canvas::size().1);
         self.canvas.print(&due);
-        if !self.open.borrow().as_ref().is_some_and(|open| same(open, question)) {
-            self.forget();
-            self.open.replace(Some(question.clone()));
-        }
-        let shown = Question { prompt: clean(&question.prompt), step: clean(&question.step), ..question.clone() };
+        self.turn_to(question);
+        let prompt = match &question.form {
+            Form::Due(due) => ask::due_prompt(due, &question.prompt, self.text, SystemClock.now()),
+            _ => question.prompt.clone(),
+        };
+        let shown = Question { prompt: clean(&prompt), step: clean(&question.step), ..question.clone() };
         let mut session = Session::open(self).map_err(|Gone| Unanswered::Interrupted(Signal::Hup))?;
         loop {
             let left = match session.answer(&shown).await {
@@ -144,9 +156,28 @@ impl Terminal {
                     }
                     return Err(unanswered);
                 }
+                Err(Leave::Note(note)) => return Err(Unanswered::Note(note)),
                 Err(Leave::Interrupted(signal)) => return Err(Unanswered::Interrupted(signal)),
             }
         }
+    }
+
+    /// Takes up `question`, with what had been typed at it. The one that it comes before is put aside.
+    fn turn_to(&self, question: &Question) {
+        if self.open.borrow().as_ref().is_some_and(|open| same(open, question)) {
+            return;
+        }
+        let mut aside = self.aside.borrow_mut();
+        let drafts = self.drafts.take();
+        if let Some(open) = self.open.take().filter(|_| !drafts.is_empty()) {
+            aside.push((open, drafts));
+            let over = aside.len().saturating_sub(ASIDE);
+            aside.drain(..over);
+        }
+        if let Some(at) = aside.iter().position(|(other, _)| same(other, question)) {
+            self.drafts.replace(aside.remove(at).1);
+        }
+        self.open.replace(Some(question.clone()));
     }
 
     fn forget(&self) {
@@ -186,12 +217,21 @@ impl Terminal {
         }
     }
 
+    /// Draws what is under way: what is watched, or the line of a command.
+    fn draw(&self, now: Timestamp) {
+        let lines = self.lines.borrow();
+        match self.canvas.spent(now).filter(|_| lines.watches()) {
+            Some(spent) => self.canvas.panel(lines.panel(spent, Canvas::size())),
+            None => self.canvas.tick(now, lines.budget(now)),
+        }
+    }
+
     async fn wanted(&self) -> Attention {
         let mut keys = self.tty.raw().and_then(|raw| Ok((raw, Keys::of(&self.tty)?))).ok();
         let _bar = Bar(&self.canvas);
         loop {
             let now = SystemClock.now();
-            self.canvas.tick(now, self.lines.borrow().budget(now));
+            self.draw(now);
             // While a question is up, the keys are for it.
             let listens = keys.as_mut().filter(|_| !self.canvas.is_taken());
             let key = tokio::select! {
@@ -202,6 +242,9 @@ impl Terminal {
             match key {
                 Ok(Key::Ctrl('c')) => return Attention::Interrupt,
                 Ok(Key::Esc) => return Attention::Menu,
+                Ok(Key::Letter('n')) if self.lines.borrow().watches() => return Attention::Note,
+                // It leads to the question that has the way back among its ways.
+                Ok(Key::Letter('r')) if self.lines.borrow().watches() => return Attention::Menu,
                 Ok(_) => {}
                 // Whoever is told of signals is told of this.
                 Err(Gone) => keys = None,
@@ -227,8 +270,11 @@ impl Drop for Bar<'_> {
     }
 }
 
-/// Whether it is the same question, asked again.
+/// Whether it is the same question, asked again. What the clock of the incident asks is the same whatever the time is.
 fn same(one: &Question, other: &Question) -> bool {
+    if let (Form::Due(_), Form::Due(_)) = (&one.form, &other.form) {
+        return one.step == other.step;
+    }
     one.step == other.step && one.purpose == other.purpose && one.prompt == other.prompt && one.form == other.form
 }
 
@@ -243,6 +289,17 @@ impl Operator for Terminal {
 
     fn attention(&self) -> LocalFuture<'_, Attention> {
         Box::pin(self.wanted())
+    }
+
+    fn busy(&self) -> Busy {
+        let now = SystemClock.now();
+        if self.canvas.is_lent() {
+            Busy::Elsewhere
+        } else if self.typed.get().is_some_and(|at| at <= now && now.since(at) < TYPING) {
+            Busy::Typing
+        } else {
+            Busy::No
+        }
     }
 
     fn presence(&self) -> Presence {
@@ -260,7 +317,6 @@ impl Screen for Terminal {
             Show::Output(_) if !self.settings.quiet && self.canvas.works() => {
                 self.canvas.message(now, lines.partial().trim());
             }
-            Show::Progress(line) => self.canvas.message(now, clean(line).replace('\n', " ").trim()),
             Show::CommandEnded | Show::Step { .. } => self.canvas.end(),
             Show::KeysLeft => {
                 let said = self.settings.paint().tone(Tone::Dim, self.text.keys_left);

@@ -16,14 +16,13 @@ const WIDTH: usize = 100;
 #[derive(Debug)]
 pub struct Plain {
     lines: RefCell<Lines>,
-    progress: RefCell<String>,
 }
 
 impl Plain {
     /// A screen without a terminal. Colour is for whoever asked for it; nothing else is ever more than text.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { lines: RefCell::new(Lines::new(settings)), progress: RefCell::default() }
+        Self { lines: RefCell::new(Lines::new(settings)) }
     }
 }
 
@@ -32,12 +31,8 @@ impl Screen for Plain {
         let mut lines = self.lines.borrow_mut();
         let width = if std::io::stderr().is_terminal() { Canvas::size().1.min(WIDTH) } else { WIDTH };
         let mut text = lines.of(&what, SystemClock.now(), width);
-        if let Show::Progress(line) = what {
-            // The same line again says nothing new.
-            if *self.progress.borrow() != line {
-                text.extend(lines.progress(line));
-                line.clone_into(&mut self.progress.borrow_mut());
-            }
+        if let Show::Gauge { at, .. } = what {
+            text.extend(lines.reading(at));
         }
         if !text.is_empty() {
             write(&(text.join("\n") + "\n"));

@@ -77,10 +77,12 @@ pub(super) struct Head<'a> {
 }
 
 /// How a prompt is left without giving anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Leave {
     /// Esc.
     Esc,
+    /// For a note for the log.
+    Note(String),
     /// Ctrl-C, or the terminal is gone.
     Interrupted(Signal),
 }
@@ -157,6 +159,7 @@ impl<'a> Session<'a> {
                 }
                 () = change(&mut resized) => continue,
             };
+            self.terminal.typed.set(Some(SystemClock.now()));
             match key {
                 Key::Ctrl('c') => return Err(Leave::Interrupted(Signal::Int)),
                 _ if armed == Armed::Not => {}

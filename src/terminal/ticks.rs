@@ -92,10 +92,12 @@ impl<T> Prompt for Ticks<'_, T> {
 
     fn draft(&self) -> String {
         let ticked: Vec<_> = self.ticked.iter().map(ToString::to_string).collect();
-        ticked.join(" ")
+        format!("{}@{}", ticked.join(" "), self.at)
     }
 
     fn restore(&mut self, draft: &str) {
+        let (draft, at) = draft.rsplit_once('@').unwrap_or((draft, "0"));
+        self.at = at.parse().unwrap_or(0).min(self.rows.len());
         self.ticked =
             draft.split(' ').filter_map(|row| row.parse().ok()).filter(|row| *row < self.rows.len()).collect();
     }

@@ -169,7 +169,7 @@ fn an_undo_that_runs_is_stopped_before_a_rollback_elsewhere_begins() {
     );
     held.go("u");
     let said = held.rollback("v1.2.2", "", 10);
-    assert!(said.contains("taken up, not run again"), "the same way goes on: {said}");
+    assert!(said.contains("taken up, not run again") && !said.contains("still runs"), "the same way goes on: {said}");
     assert_eq!(held.calls(), "begin u v1.2.3\nbegin u v1.2.2\nend u v1.2.2\n", "the first never came to its end");
 }
 
@@ -196,6 +196,7 @@ fn a_run_that_is_aborted_leaves_no_undo_running() {
     held.cut_rollback("v1.2.3");
     let answers = held.world.answers("abort: v1.2.4\n");
     let said = ends(&held.world.hotfix(&["abort", "--reason", "home", "--answers", &answers]), 0);
+    assert!(said.contains("the undo of s/a still runs since ") && said.contains(": it is stopped first"), "{said}");
     assert!(said.contains("stopping the undo of s/a"), "{said}");
     assert_eq!(held.failed_undos(), ["stopped for the abort"]);
     held.go("u");
@@ -280,7 +281,9 @@ fn a_verify_command_is_known_of_and_stopped() {
     assert_eq!(json["command"]["state"], "running");
     let group = i32::try_from(json["command"]["process_group"].as_i64().unwrap()).unwrap();
     let said = held.rollback("v1.2.3", "", 10);
-    assert!(said.contains("stopping the `verify` command of s/a"), "{said}");
+    let (warned, stopped) =
+        (said.find("the `verify` command of s/a still runs since "), said.find("stopping the `verify`"));
+    assert!(warned.is_some() && warned < stopped, "{said}");
     assert!(!hotfix::process::group_lives(group), "it is gone");
     let stopped =
         |event: &Event| matches!(event, Event::StepFailed { step, reason, .. } if step == "s/a" && reason == "stopped");

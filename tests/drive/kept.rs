@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hotfix::clock::{Clock as _, SystemClock};
 use rustix::process::{Pid, Signal, test_kill_process};
 
 use crate::fixture::{World, ends};
@@ -96,6 +97,36 @@ fn what_it_writes_is_kept_without_secrets_and_without_what_is_typed_unseen() {
     let expected = "the token is ***!\nthe key is ***!\n***\nname, as in hunjoan\n\npassword: [joan, 8]\nto the other\nto the terminal\n";
     assert_eq!(kept_text(&world), expected);
     assert_eq!(ends(&world.hotfix(&["log", "--output", "s/a"]), 0), expected);
+    leaves(person);
+}
+
+#[test]
+fn when_each_of_its_lines_came_is_kept_as_well() {
+    let world = World::new();
+    let go = world.sandbox.dir().join("go");
+    let text = format!("echo before; while ! test -e {}; do sleep 0.01; done; echo behind", go.display());
+    let step = script(&world, "", &text);
+    let mut person = person(&world, &step);
+    person.sees(&["before"]);
+    // No two lines are told apart that are closer than ten milliseconds.
+    let seen = Instant::now();
+    while seen.elapsed() < Duration::from_millis(50) {
+        std::thread::yield_now();
+    }
+    let between = SystemClock.now().local_time_millis();
+    while seen.elapsed() < Duration::from_millis(100) {
+        std::thread::yield_now();
+    }
+    std::fs::write(&go, "").unwrap();
+    person.sees(&["behind", "Really over?", LISTENS]);
+    let printed = ends(&world.hotfix(&["log", "--output", "s/a", "--timestamps"]), 0);
+    let lines: Vec<_> = printed.lines().filter_map(|line| line.split_once("  ")).collect();
+    let [(early, "before"), (late, "behind")] = lines[..] else { panic!("{printed}") };
+    // At midnight the later time reads as the smaller.
+    let turns = [early, &between, late].windows(2).filter(|two| two[0] > two[1]).count();
+    assert!(turns <= 1 && early != late, "{early} {between} {late}");
+    let midnight = early > late;
+    assert!(midnight || (early <= between.as_str() && between.as_str() <= late), "{early} {between} {late}");
     leaves(person);
 }
 

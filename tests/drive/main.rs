@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 mod again;
+mod away;
 mod back;
 mod broken;
+mod clock;
 mod commit;
 mod detach;
 mod fixture;
@@ -13,7 +15,9 @@ mod holes;
 mod kept;
 mod killed;
 mod lent;
+mod picking;
 mod strategies;
 mod taken;
 mod terminal;
+mod watched;
 mod whole;

@@ -165,3 +165,14 @@ fn a_script_that_is_not_there_is_work_by_hand_and_said_at_preflight() {
     let here = project.path("work/sub").canonicalize().unwrap();
     assert_eq!(project.output("s.b.1.log"), format!("{}\nv1.2.3\n", here.display()));
 }
+
+#[test]
+fn a_question_that_was_paused_waits_for_its_answer_and_is_no_step_with_an_unknown_end() {
+    let project = steps(&["{id: q, confirm: On?}"]).open();
+    project.start("{}").exits(7);
+    project.hotfix(&["status"]).says(&["waits for an answer since"]).keeps(&["not known"]);
+    project.resume("{}").exits(7);
+    project.tells("s/q", &["started", "interrupted", "started"]);
+    let says = ["s/q interrupted (attempt 1): it was not answered yet, and is asked again"];
+    project.hotfix(&["log"]).says(&says).keeps(&["not known"]);
+}

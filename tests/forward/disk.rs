@@ -1,6 +1,7 @@
 //! A disk that is full, a state directory that is gone, a log from a newer program: said before anything is done.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use hotfix::digest::sha256;
 use hotfix::event::{Event, Record};
@@ -65,7 +66,8 @@ fn a_state_directory_that_vanishes_stops_the_run() {
         "{id: b, affects: production, run: 'echo b >> \"$T/log\"'}",
     ])
     .open();
-    project.start("s/b: v1.2.4\n").exits(1).says(&["cannot"]);
+    let says = ["cannot", "The log of this run is gone from the disk", "`hotfix rollback --to TAG`"];
+    project.start("s/b: v1.2.4\n").exits(1).says(&says).keeps(&["`hotfix resume` goes on"]);
     assert_eq!(project.left("log"), "", "nothing is done that cannot be written down");
 }
 
@@ -124,4 +126,30 @@ fn a_log_of_a_newer_program_is_refused_and_blocks_no_rollback() {
     project.hotfix(&["rollback", "--answers", &answers]).exits(10).says(&said);
     assert_eq!(project.left("log"), "a\nundo\n");
     assert_eq!(project.journal(), before, "a format that is not known is not written to");
+}
+
+#[test]
+fn who_drives_drives_alone_though_the_lock_cannot_say_who() {
+    let undo = "ulimit -S -f unlimited; echo undo >> \"$T/log\"; until [ -e \"$T/go\" ]; do sleep 0.01; done";
+    let project = steps(&[
+        &format!("{{id: a, affects: production, run: 'true', undo: {{run: '{undo}'}}}}"),
+        "{id: q, confirm: On?}",
+    ])
+    .open();
+    project.start("s/a: v1.2.4\n").exits(7);
+    fs::write(project.path("answers.yaml"), "rollback: yes\n").unwrap();
+    let answers = project.path("answers.yaml").display().to_string();
+    let script =
+        format!("trap '' XFSZ; ulimit -S -f 0; exec {} rollback --answers {answers}", env!("CARGO_BIN_EXE_hotfix"));
+    let mut first = project.command("sh", "work").args(["-c", &script]).spawn().unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    while project.left("log").is_empty() && first.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < end, "the rollback does not begin");
+        std::thread::yield_now();
+    }
+    let second = project.hotfix(&["rollback", "--answers", &answers]);
+    fs::write(project.path("go"), "").unwrap();
+    second.exits(8).says(&["another process holds the lock"]);
+    assert_eq!(first.wait().unwrap().code(), Some(10));
+    assert_eq!(project.left("log"), "undo\n");
 }

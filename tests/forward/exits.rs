@@ -76,7 +76,7 @@ fn a_signal_breaks_in_on_whatever_waits() {
         ("{id: a, run: 'exit 1', retries: 1, delay: 1h}", "is tried again"),
         (
             "{id: a, monitor: {for: 1h, probes: [{name: p, run: 'true', interval: 1h, success_condition: 'exit_code == 0'}]}}",
-            "success",
+            "p  0  ok",
         ),
         (waits, "GET http"),
     ] {

@@ -4,6 +4,7 @@
 
 mod asking;
 mod batches;
+mod clock;
 mod cut;
 mod disk;
 mod exits;
@@ -12,9 +13,12 @@ mod fixture;
 mod kinds;
 mod merging;
 mod output;
+mod picking;
 mod preflight;
 mod production;
 mod repository;
 mod secrets;
+mod tested;
+mod uv;
 mod versions;
 mod watching;

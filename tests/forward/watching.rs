@@ -170,6 +170,76 @@ fn a_gate_behind_later_steps_may_roll_back_by_itself_or_be_left_to_watch() {
     project.start("s/m: [wait, wait, wait, wait, wait, wait]\n").exits(0);
 }
 
+/// A step that touches production, which is broken from then on where `broken` says so.
+fn touches(more: &str) -> String {
+    format!("{{id: up, affects: production, run: 'true{more}', undo: {{run: 'echo x >> \"$T/undone\"'}}}}")
+}
+
+/// Waits for something that never happens, until a breach breaks in.
+const WAITS: &str = "{id: wait, run: 'touch \"$T/broken\"; read x < \"$T/never\"'}";
+
+#[test]
+fn once_production_is_touched_a_watch_that_passed_goes_on_behind_the_later_steps() {
+    let watch = |more: &str| format!("{{id: m, monitor: {{for: 100ms, {more}{BEHIND}}}}}");
+    let answers = "s/up: v1.2.4\n";
+    let project = steps(&[&touches(""), &watch(""), WAITS]).open();
+    project.fifo("never");
+    project
+        .start(answers)
+        .exits(5)
+        .says(&["s/m: the gate came to fail: p: 1 failed", "  p  0  ok  bears 0 · fails where exit_code != 0"]);
+    project.tells("s/m", &["started", "p success", "gate pass", "done", "p success", "p failure", "gate fail"]);
+    // Taken up again it watches again, and asks again.
+    project.resume(&format!("{answers}s/m: [wait, rollback]\n")).exits(10);
+    assert_eq!(project.left("undone"), "x\n");
+
+    // One that ends when it has passed, and one without production, watch nothing behind.
+    for (first, second, answers) in [(touches(""), watch("then: end, "), answers), (String::new(), watch(""), "")] {
+        let through = "{id: through, run: 'touch \"$T/broken\"; for i in 1 2 3 4 5 6 7 8; do sleep 0.05; done'}";
+        let all: Vec<_> = [first.as_str(), &second, through].into_iter().filter(|step| !step.is_empty()).collect();
+        steps(&all).open().start(answers).exits(0);
+    }
+}
+
+#[test]
+fn of_what_cannot_be_measured_it_is_asked_once_and_again_only_after_it_could_be() {
+    let blind = "{id: m, monitor: {background: true, probes: [{name: p, interval: 20ms, \
+                 run: 'echo x >> \"$T/tries\"; cat \"$T/number\"', success_condition: 'result < 5', consecutive_error_limit: 1}]}}";
+    let tries = "{id: tries, run: 'until test \"$(wc -l < \"$T/tries\")\" -gt 20; do sleep 0.02; done 2>/dev/null'}";
+    let sees = "{id: sees, run: 'echo 1 > \"$T/number\"; sleep 0.3; rm \"$T/number\"; read x < \"$T/never\"'}";
+    let project = steps(&[blind, tries, sees]).open();
+    project.fifo("never");
+    project.start("s/m: [wait]\n").exits(5).says(&["s/m: the gate came to error"]);
+    project.tells("s/tries", &["started", "done"]);
+    let errors = project.story("s/m").iter().filter(|word| *word == "gate error").count();
+    assert_eq!(errors, 2, "{:?}", project.story("s/m"));
+}
+
+#[test]
+fn a_watch_may_begin_with_the_first_step_that_touches_production_and_the_next_takes_over() {
+    let early =
+        |id: &str, more: &str| format!("{{id: {id}, monitor: {{for: 100ms, from: production, {more}{BEHIND}}}}}");
+    // It is bad before production is touched, and nobody asks about that.
+    let project = steps(&[
+        "{id: bad, run: 'touch \"$T/broken\"'}",
+        &touches("; rm \"$T/broken\""),
+        WAITS,
+        &early("m", "on_breach: rollback, "),
+    ])
+    .open();
+    project.fifo("never");
+    project.start("s/up: v1.2.4\n").exits(10).says(&["as the runbook says (on_breach: rollback)"]);
+    assert_eq!(project.left("undone"), "x\n");
+    project.tells("s/m", &["p success", "p failure", "gate fail"]);
+
+    // The first of two hands over to the second, which is the one that asks.
+    let watch = |id: &str| format!("{{id: {id}, monitor: {{for: 100ms, {BEHIND}}}}}");
+    let project = steps(&[&touches(""), &watch("one"), &watch("two"), WAITS]).open();
+    project.fifo("never");
+    project.start("s/up: v1.2.4\n").exits(5).says(&["s/two: the gate came to fail"]);
+    assert!(!project.story("s/one").contains(&"gate fail".to_owned()), "{:?}", project.story("s/one"));
+}
+
 #[test]
 fn messages_reach_each_channel_and_one_that_is_down_is_only_a_warning() {
     let server = Server::new(|request| (if request.starts_with("POST /down") { 500 } else { 200 }, String::new()));

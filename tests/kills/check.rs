@@ -106,7 +106,7 @@ impl Check<'_> {
                 self.begins(&key, attempt);
             }
             Event::PromptAnswered { step, purpose, answer, .. } => self.answered(step, *purpose, answer),
-            Event::StepInterrupted { step, attempt } => self.interrupted(step, *attempt),
+            Event::StepInterrupted { step, attempt, .. } => self.interrupted(step, *attempt),
             Event::StepFailed { step, attempt, reason, message, again } => {
                 self.failed(step, *attempt, &(reason.clone() + ": " + message));
                 let known = self.of(step);

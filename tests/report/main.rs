@@ -68,6 +68,7 @@ impl Log {
             runbook: RUNBOOK.into(),
             vars,
             environment,
+            incident_began: None,
             warnings,
         })
     }
@@ -184,7 +185,8 @@ fn the_summary_tells_how_long_it_took_and_when_production_was_well() {
     let parts = [
         "| Status | finished |",
         "| Production | v1.2.4 since 2025-11-23 04:00:00 UTC (deploy/direct) |",
-        "| Began | 2025-11-23 03:57:00 UTC |",
+        "| Incident began | 2025-11-23 03:57:00 UTC |",
+        "| Run began | 2025-11-23 03:57:00 UTC |",
         "| Ended | 2025-11-23 04:04:00 UTC |",
         "| Duration | 7m00s |",
         "| Time to mitigate | 6m00s |",
@@ -226,8 +228,8 @@ fn what_did_not_go_as_it_should_comes_first_and_a_condition_is_not_such_a_thing(
         .and(failed("deploy/validate", 1))
         .and(hand)
         .and(notice)
-        .and(Event::StepInterrupted { step: "deploy/direct".into(), attempt: 3 })
-        .and(Event::EscalationDeclined { contact: "manager".into(), reason: "asleep".into() })
+        .and(Event::StepInterrupted { step: "deploy/direct".into(), attempt: 3, known: None })
+        .and(Event::EscalationDeclined { contact: "manager".into(), turn: 1, reason: "asleep".into() })
         .back_by(30)
         .and(rollback())
         .and(undo("deploy/direct"))
@@ -320,7 +322,7 @@ fn stages_have_their_times_and_gates_their_measurements() {
         .and(measured(2.5, "failure"))
         .and(measured(1.5, "failure"))
         .and(Event::GateDecided { step, decision: "fail".into(), reason, samples: None })
-        .and(Event::EscalationMade { contact: "senior".into() });
+        .and(Event::EscalationMade { contact: "senior".into(), turn: 1, acknowledged: true, note: None });
     let page = log.markdown();
     let parts = ["| Assess it | 2025-11-23 03:58:00 | 12m00s | 10m00s | OVER by 2m00s |", "| not finished |"];
     has(section(&page, "Stages"), &parts);

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hotfix::clock::{Clock, SystemClock, Timestamp};
-use hotfix::operator::{Course, Form, Item, Operator, Outcome, Presence, Purpose, Question, Screen, Show, Way};
+use hotfix::gate::Measurement;
+use hotfix::operator::{Course, Form, Gauge, Item, Operator, Outcome, Presence, Purpose, Question, Screen, Show, Way};
 use hotfix::terminal::{Language, Plain, Settings, Terminal};
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -55,6 +56,7 @@ fn question(scenario: &str) -> Option<Question> {
             _ => vec!["./deploy-production.sh v1.2.3".into()],
         },
         output: std::env::var_os("HOTFIX_SHOWN").map(PathBuf::from),
+        measured: Vec::new(),
     })
 }
 
@@ -143,6 +145,7 @@ pub(crate) fn show_all(screen: &dyn Screen) {
         title: "Staging",
         guide: Some("# Take *care*"),
         budget: Some(minute * 20),
+        began: now,
     });
     screen.show(Show::Step { key: "staging/deploy", title: "Deploy", guide: Some("- one\n- `two`") });
     let values = [("HOTFIX_NEW_TAG".to_owned(), "v1.2.4".to_owned())];
@@ -150,7 +153,8 @@ pub(crate) fn show_all(screen: &dyn Screen) {
     screen.show(Show::Command { text, values: &values, timeout: Some(minute * 10) });
     screen.show(Show::Output(b"first li"));
     screen.show(Show::Output(b"ne\n\x1b[31mred\x1b[0m \x1b]0;title\x07\x1b[2Jtext\n10%\r20%\rhalf"));
-    screen.show(Show::Progress("3 of 5"));
+    let health = gauge("health", &[200, 503], Measurement::Failure, (1, 2));
+    screen.show(Show::Gauge { at: 0, of: 1, gauge: &health });
     screen.show(Show::CommandEnded);
     screen.show(Show::Guidance("> quoted"));
     let outcome = |how, detail, took| Show::Outcome { key: "staging/deploy", how, detail, took };
@@ -182,6 +186,49 @@ async fn attention() {
     }
 }
 
+/// A gauge that read these numbers, of which the last means `outcome`.
+fn gauge(probe: &str, values: &[i32], outcome: Measurement, (against, borne): (u32, u32)) -> Gauge {
+    let mut gauge = Gauge::new(probe.to_owned(), "expected status == 200".to_owned());
+    values.iter().for_each(|value| gauge.read((&(*value).into(), ""), outcome, SystemClock.now()));
+    Gauge { against, borne, ..gauge }
+}
+
+/// Watches nine probes, of which three are not as they should be, until somebody wants something. When told to it reads them
+/// again, and finds what it found before.
+async fn watch(mut told: Signal) {
+    let terminal = Terminal::open(PLAIN).unwrap();
+    terminal.show(Show::Command { text: "watches", values: &[], timeout: Some(Duration::from_secs(600)) });
+    let mut gauges: Vec<_> =
+        (1..=6).map(|n| gauge(&format!("fine-{n}"), &[n, 0, n], Measurement::Success, (0, 2))).collect();
+    gauges.push(gauge("health", &[200, 200, 503], Measurement::Failure, (1, 2)));
+    let refused = serde_json::Value::from("nobody answers at \u{1b}[2Jthe port\nat all");
+    let mut error = gauge("error-rate", &[3, 4], Measurement::Success, (2, 4));
+    error.read((&refused, ""), Measurement::Error, SystemClock.now());
+    gauges.push(error);
+    let mut log = gauge("log", &[0, 1234], Measurement::Success, (1, 2));
+    log.matches((1..=5).map(|n| format!("ERROR {n} \u{1b}]0;title\u{7}{}", "x".repeat(100))).collect());
+    gauges.push(log);
+    let show = |terminal: &Terminal| {
+        let of = gauges.len();
+        gauges.iter().enumerate().for_each(|(at, gauge)| terminal.show(Show::Gauge { at, of, gauge }));
+    };
+    show(&terminal);
+    let again = async {
+        for times in 1.. {
+            told.recv().await;
+            (0..200).for_each(|_| show(&terminal));
+            terminal.show(Show::Warning(&format!("told {times}")));
+        }
+    };
+    tokio::select! {
+        wanted = terminal.attention() => {
+            terminal.show(Show::CommandEnded);
+            say(&format!("ANSWER {wanted:?}\nEND"));
+        }
+        () = again => {}
+    }
+}
+
 fn show(screen: &dyn Screen) {
     show_all(screen);
     say("END");
@@ -205,6 +252,7 @@ async fn run(scenario: &str) {
         ("show-chinese", _) => show(&Terminal::open(Settings { language: Language::Chinese, ..PLAIN }).unwrap()),
         ("show-plain", _) => show(&Plain::new(PLAIN)),
         ("attention", _) => attention().await,
+        ("watch", _) => watch(told).await,
         (_, Some(question)) => ask(PLAIN, &question).await,
         _ => panic!("no scenario {scenario}"),
     }

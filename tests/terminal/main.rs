@@ -8,3 +8,4 @@ mod leave;
 mod pty;
 mod screen;
 mod text;
+mod watch;

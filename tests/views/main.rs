@@ -70,6 +70,7 @@ impl Repo {
             runbook: RUNBOOK.into(),
             vars,
             environment,
+            incident_began: None,
             warnings,
         };
         let clock = FakeClock::at(Timestamp::from_millis(1_763_870_220_000 + at * 1000));

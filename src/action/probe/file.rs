@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::lines::Lines;
+use super::lines::{LATEST, Lines};
 use crate::clock::Timestamp;
 
 /// How much is read at once, in bytes.
@@ -36,6 +36,8 @@ pub(super) struct LogFile {
     away: Option<(Timestamp, String)>,
     began: bool,
     count: u64,
+    /// The latest lines that counted.
+    latest: Vec<String>,
 }
 
 /// A file that is open and read up to some place.
@@ -53,8 +55,8 @@ struct Tail {
 impl LogFile {
     /// The file at `path`, of whose lines those that `lines` takes count. Nothing is read yet.
     pub(super) fn new(path: PathBuf, lines: Lines) -> Self {
-        let (current, away) = (None, None);
-        Self { path, empty: lines, current, before: Vec::new(), away, began: false, count: 0 }
+        let (current, away, latest) = (None, None, Vec::new());
+        Self { path, empty: lines, current, before: Vec::new(), away, began: false, count: 0, latest }
     }
 
     /// How many lines counted since this was last asked, or why that is not known. Then they are counted the next time.
@@ -65,6 +67,11 @@ impl LogFile {
             }
             _ => Ok(std::mem::take(&mut self.count)),
         }
+    }
+
+    /// The latest lines that counted since this was last asked.
+    pub(super) fn latest(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.latest)
     }
 
     /// Reads what is new. The first look only finds the end.
@@ -85,7 +92,10 @@ impl LogFile {
         }
         for tail in self.before.iter_mut().map(|(tail, _)| tail).chain(&mut self.current) {
             self.count += tail.read()?;
+            self.latest.extend(tail.lines.latest());
         }
+        let over = self.latest.len().saturating_sub(LATEST);
+        self.latest.drain(..over);
         self.rest(now);
         there.map(drop)
     }
@@ -96,6 +106,7 @@ impl LogFile {
             if id(&tail.file.metadata()?) == id(there) {
                 if tail.is_cut(there)? {
                     self.count += tail.rest_of_copy(&self.path);
+                    self.latest.extend(tail.lines.latest());
                     *tail = Tail::at_start(file.try_clone()?, &self.empty);
                 }
                 return Ok(());
@@ -118,6 +129,7 @@ impl LogFile {
             }
             if now.since(*since) >= REST {
                 self.count += tail.lines.end();
+                self.latest.extend(tail.lines.latest());
             }
         }
         self.before.retain(|(_, since)| now.since(*since) < REST);

@@ -2,6 +2,9 @@
 
 /// How much of a line is looked at, in bytes.
 const LONGEST: usize = 64 * 1024;
+/// How many of the latest lines that counted are kept, and how much of each, in bytes.
+pub(super) const LATEST: usize = 3;
+const KEPT: usize = 400;
 
 /// Counts the lines that have a text in them, in whatever pieces they come.
 #[derive(Clone, Debug)]
@@ -9,12 +12,14 @@ pub(super) struct Lines {
     wanted: Vec<u8>,
     /// The line that has no end yet.
     open: Vec<u8>,
+    /// The latest lines that counted, since they were last taken.
+    latest: Vec<String>,
 }
 
 impl Lines {
     /// Counts lines that have `wanted` in them.
     pub(super) fn with(wanted: &str) -> Self {
-        Self { wanted: wanted.as_bytes().to_vec(), open: Vec::new() }
+        Self { wanted: wanted.as_bytes().to_vec(), open: Vec::new(), latest: Vec::new() }
     }
 
     /// How many lines that end within `bytes` count. Of a line longer than 64 KiB the beginning is looked at.
@@ -25,7 +30,7 @@ impl Lines {
             if piece.last() != Some(&b'\n') {
                 self.open.extend_from_slice(&piece[..fits]);
             } else if self.open.is_empty() {
-                count += u64::from(self.counts(&piece[..fits]));
+                count += self.line(&piece[..fits]);
             } else {
                 self.open.extend_from_slice(&piece[..fits]);
                 count += self.end();
@@ -37,7 +42,22 @@ impl Lines {
     /// How many lines count when there is no more to come: the open one, or none.
     pub(super) fn end(&mut self) -> u64 {
         let line = std::mem::take(&mut self.open);
-        u64::from(!line.is_empty() && self.counts(&line))
+        if line.is_empty() { 0 } else { self.line(&line) }
+    }
+
+    /// The latest lines that counted since this was last asked.
+    pub(super) fn latest(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.latest)
+    }
+
+    fn line(&mut self, line: &[u8]) -> u64 {
+        if !self.counts(line) {
+            return 0;
+        }
+        self.latest.push(String::from_utf8_lossy(&line[..line.len().min(KEPT)]).trim_end().to_owned());
+        let over = self.latest.len().saturating_sub(LATEST);
+        self.latest.drain(..over);
+        1
     }
 
     fn counts(&self, line: &[u8]) -> bool {
@@ -61,6 +81,8 @@ mod tests {
             let mut lines = Lines::with("ERROR");
             let count = lines.push(&text[..cut]) + lines.push(&text[cut..]);
             assert_eq!((count, lines.end(), lines.end()), (2, 1, 0), "cut at {cut}");
+            assert_eq!(lines.latest(), ["ERROR one", "ERROR ERROR two", "the last ERROR"], "cut at {cut}");
+            assert!(lines.latest().is_empty());
         }
     }
 

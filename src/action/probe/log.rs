@@ -116,6 +116,17 @@ impl Follower {
     }
 }
 
+impl Follower {
+    /// The latest lines that counted since this was last asked.
+    pub(super) fn latest(&mut self) -> Vec<String> {
+        match self {
+            Self::File(Look::Idle(file)) => file.latest(),
+            Self::File(_) => Vec::new(),
+            Self::Command(command) => command.heard.borrow_mut().lines.latest(),
+        }
+    }
+}
+
 impl Look {
     async fn look(&mut self, now: Timestamp) {
         *self = match std::mem::replace(self, Self::Gone(String::new())) {

@@ -12,8 +12,6 @@ mod system;
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::action::baseline::Readings;
 use crate::action::monitor::{Probe, Source};
 use crate::action::{self, Context, Finding, Settings, Stop};
@@ -22,13 +20,18 @@ use crate::gate::{
     Answer, Conditions, Decision, Facts, Increase, Judged, Latency, Limits, Measurement, Tally, Verdict,
 };
 use crate::http::Request;
+use crate::operator::Gauge;
 use crate::process::How;
 use crate::vars::text_of;
 
+/// The facts that have a unit.
+const UNITS: [&str; 7] = ["elapsed_ms", "p50", "p95", "p99", "cpu_percent", "memory_percent", "disk_percent"];
 /// How long a measurement may take where its interval is longer, or it has none, and it does not say.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How much longer it is waited for than a request has, so that the request itself says what was wrong.
 const GRACE: Duration = Duration::from_millis(100);
+/// How much later than it should a reading may come on a busy machine.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// A probe at work.
 pub(super) struct Watch<'a> {
@@ -41,6 +44,16 @@ pub(super) struct Watch<'a> {
     conditions: Conditions<'a>,
     readings: &'a Readings,
     sense: Sense,
+    /// What it shows.
+    gauge: Gauge,
+    unit: &'static str,
+    /// Whether a value may have a unit at all.
+    has_units: bool,
+    /// How many readings there are to be before it comes to anything but a pass. Where there are any, somebody knows that it
+    /// could not measure: that it cannot is said again only after it could.
+    bears: u32,
+    /// What it counted before.
+    before: Tally,
 }
 
 /// What a source remembers from one reading to the next.
@@ -87,13 +100,57 @@ impl<'a> Watch<'a> {
             Source::System(_) => Sense::System(Box::new(system::Host::new())),
         };
         let delay = length(&probe.initial_delay)?.unwrap_or_default();
-        Ok(Self { probe, ctx, until, limits, delay, deadline, conditions, readings, sense })
+        let gauge = Gauge::new(probe.name.clone(), held(conditions).join("; "));
+        let has_units = UNITS.iter().any(|name| conditions.names(name));
+        let (unit, bears) = ("", 0);
+        Ok(Self {
+            probe,
+            ctx,
+            until,
+            limits,
+            delay,
+            deadline,
+            conditions,
+            readings,
+            sense,
+            gauge,
+            unit,
+            has_units,
+            bears,
+            before: Tally::default(),
+        })
     }
 
-    /// Measures until it is decided, beginning `offset` later than it could. `told` gets a line after each measurement.
-    pub(super) async fn run(mut self, offset: Duration, told: impl Fn(String)) -> Result<Decision, Stop> {
+    /// The same, which comes to nothing but a pass before it has read `bears` times.
+    pub(super) fn bearing(self, bears: u32) -> Self {
+        Self { bears, ..self }
+    }
+
+    /// The same, which goes on from these counters.
+    pub(super) fn after(self, before: Tally) -> Self {
+        Self { before, ..self }
+    }
+
+    /// How far apart two readings may be for nothing to be missed between them, and how late the first; nothing where it is read
+    /// once.
+    pub(super) fn beat(&self) -> Option<(Duration, Duration)> {
+        let apart = self.limits.interval?.saturating_mul(2).saturating_add(self.deadline).saturating_add(SLACK);
+        Some((apart, self.delay))
+    }
+
+    /// What it comes to by what it counted before, where there is no more time.
+    pub(super) fn closed(&self) -> Decision {
+        self.before.close(&self.limits)
+    }
+
+    /// Measures until it is decided, beginning `offset` later than it could. `told` learns of each measurement.
+    pub(super) async fn run(
+        mut self,
+        offset: Duration,
+        told: impl Fn(&Gauge) -> Result<(), Stop>,
+    ) -> Result<Decision, Stop> {
         let clock = &self.ctx.world.clock;
-        let (mut tally, mut last) = (Tally::default(), None);
+        let (mut tally, mut last) = (self.before, None);
         let mut due = clock.now().plus(self.delay).plus(offset);
         if matches!(self.sense, Sense::Log(_)) {
             self.pass(self.until.map_or(due, |until| until.min(due))).await;
@@ -116,10 +173,18 @@ impl<'a> Watch<'a> {
             self.pass(due).await;
             self.take(&mut tally, &mut last, &told).await?;
             let decision = tally.decide(&self.limits);
-            if decision.is_final() {
+            if decision.is_final() && !self.is_borne(&decision, &tally) {
                 return Ok(self.explained(decision, last));
             }
             due = self.limits.next_due(due, clock.now());
+        }
+    }
+
+    fn is_borne(&self, decision: &Decision, tally: &Tally) -> bool {
+        match decision.verdict {
+            Verdict::Pass => false,
+            Verdict::Error if self.bears > 0 && tally.counted() == 0 => true,
+            _ => tally.counted().saturating_add(tally.errors) < self.bears,
         }
     }
 
@@ -144,11 +209,26 @@ impl<'a> Watch<'a> {
     }
 
     /// Measures once, and says and writes down what came of it.
-    async fn take(&mut self, tally: &mut Tally, last: &mut Option<Judged>, told: &impl Fn(String)) -> Result<(), Stop> {
+    async fn take(
+        &mut self,
+        tally: &mut Tally,
+        last: &mut Option<Judged>,
+        told: &impl Fn(&Gauge) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
         let Some(judged) = self.measure().await else { return Ok(()) };
         tally.record(judged.measurement);
         let (outcome, probe) = (judged.measurement.word(), self.probe.name.clone());
-        told(format!("{probe} {} {outcome}", short(&judged.value)));
+        let now = self.ctx.world.clock.now();
+        self.gauge.read((&judged.value, self.unit), judged.measurement, now);
+        (self.gauge.against, self.gauge.borne) = match judged.measurement {
+            Measurement::Error => (tally.consecutive_errors, self.limits.consecutive_error_limit),
+            Measurement::Inconclusive => (tally.inconclusive, self.limits.inconclusive_limit),
+            Measurement::Success | Measurement::Failure => (tally.failures, self.limits.failure_limit),
+        };
+        if let Sense::Log(follower) = &mut self.sense {
+            self.gauge.matches(follower.latest());
+        }
+        told(&self.gauge)?;
         self.ctx.desk.sample(&probe, &judged.value, outcome);
         let value = judged.value.clone();
         if last.replace(judged).is_none_or(|last| last.measurement.word() != outcome) {
@@ -160,30 +240,12 @@ impl<'a> Watch<'a> {
     /// The decision with what was read last and what it was held to, where it is no pass.
     fn explained(&self, mut decision: Decision, last: Option<Judged>) -> Decision {
         if let Some(Judged { measurement, value }) = last.filter(|_| decision.verdict != Verdict::Pass) {
-            let Conditions { success, failure } = self.conditions;
-            let held = [("; expected", success), ("; fails where", failure)];
-            let held = held.into_iter().filter_map(|(what, condition)| Some(format!("{what} {}", condition?.text())));
-            let held = if measurement == Measurement::Error {
-                String::new()
-            } else {
-                held.collect::<String>() + &self.limits_in_words()
-            };
+            let held = if measurement == Measurement::Error { Vec::new() } else { held(self.conditions) };
+            let limits = if held.is_empty() { String::new() } else { self.conditions.limits(self.ctx.values) };
+            let held: String = held.iter().flat_map(|held| ["; ", held.as_str()]).chain([limits.as_str()]).collect();
             decision.reason = format!("{}; the last was {}{held}", decision.reason, text_of(&value));
         }
         decision
-    }
-
-    /// The variables that the conditions hold a reading to, as they are.
-    fn limits_in_words(&self) -> String {
-        let Conditions { success, failure } = self.conditions;
-        let read = [success, failure].into_iter().flatten().filter_map(|condition| condition.names().ok()).flatten();
-        let read: std::collections::BTreeSet<String> = read.collect();
-        let value = |name: &String| {
-            let value = self.ctx.values.get(name)?;
-            Some(format!("{name} = {}", if value.is_null() { "none".to_owned() } else { text_of(value) }))
-        };
-        let known: Vec<_> = read.iter().filter_map(value).collect();
-        if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
     }
 
     /// One measurement; `None` where it is only what the next is compared with.
@@ -194,7 +256,7 @@ impl<'a> Watch<'a> {
             facts = self.facts() => facts,
             () = SystemClock.sleep(deadline + GRACE) => Err(format!("no answer within {} ms", deadline.as_millis())),
         };
-        let baseline = |(name, value): &(&str, Value)| *name == "increase" && value.is_null();
+        let baseline = |(name, value): &(&str, serde_json::Value)| *name == "increase" && value.is_null();
         if let Ok(facts) = &facts
             && facts.iter().any(baseline)
             && facts.iter().any(|(name, value)| *name == "result" && !value.is_null())
@@ -202,6 +264,7 @@ impl<'a> Watch<'a> {
         {
             return None;
         }
+        self.unit = facts.as_ref().ok().filter(|_| self.has_units).map_or("", |facts| self.conditions.unit(facts));
         let answer = Answer { facts, took: started.elapsed() };
         let facts = answer.facts.clone().unwrap_or_default();
         let judged = self.conditions.judge(self.ctx.values, answer, deadline + GRACE);
@@ -267,6 +330,8 @@ fn said(stop: Stop) -> String {
     }
 }
 
-fn short(value: &Value) -> String {
-    text_of(value).chars().take(40).collect()
+/// What a value is held to, in words.
+fn held(conditions: Conditions<'_>) -> Vec<String> {
+    let held = [("expected", conditions.success), ("fails where", conditions.failure)];
+    held.into_iter().filter_map(|(what, condition)| Some(format!("{what} {}", condition?.text()))).collect()
 }

@@ -1,8 +1,8 @@
-//! The lock files that state the version of a manifest's package as well: Cargo's, and npm's two.
+//! The lock files that state the version of a manifest's package as well: Cargo's, npm's two, and uv's.
 //!
 //! # Why
-//! `cargo build --locked` refuses a lock file that states the old version, and npm puts the new one there at its next run: a
-//! change that nobody asked for, in the middle of an incident.
+//! `cargo build --locked` and `uv sync --locked` refuse a lock file that states the old version, and npm puts the new one there
+//! at its next run: a change that nobody asked for, in the middle of an incident.
 
 use std::fs;
 use std::io;
@@ -47,6 +47,7 @@ impl Question<'_> {
         match name {
             "package.json" => self.npm(),
             "Cargo.toml" => Ok(self.cargo()?.into_iter().collect()),
+            "pyproject.toml" => self.uv(),
             _ => Ok(Vec::new()),
         }
     }
@@ -73,6 +74,40 @@ impl Question<'_> {
             }
         }
         Ok(locks)
+    }
+
+    /// That beside the manifest, and those above that have an entry for its directory, as a workspace's has. A package whose
+    /// version is worked out elsewhere has none there.
+    fn uv(&self) -> Result<Vec<Lock>, Error> {
+        let mut locks = Vec::new();
+        for above in self.upwards() {
+            let path = above.join("uv.lock");
+            let Some(text) = there(&path)? else { continue };
+            let lock = document(&text).map_err(|why| self.unsure(&path, why))?;
+            let slots = self.uv_slots(&text, &lock, above);
+            if !slots.is_empty() {
+                locks.push(Lock { path, text, slots });
+            }
+        }
+        Ok(locks)
+    }
+
+    /// Where the `lock` in the directory `above` states the version of the manifest's package: in its own entry, and where others
+    /// name it with its version because there is more than one of that name.
+    fn uv_slots(&self, text: &str, lock: &Document<&str>, above: &Path) -> Vec<Slot> {
+        let is_here = |entry: &dyn TableLike| {
+            let Some(source) = table_at(entry, "source") else { return false };
+            let directory = ["editable", "virtual", "directory"].iter().find_map(|kind| text_at(source, kind));
+            directory.is_some_and(|directory| is_same(&above.join(directory), self.directory))
+        };
+        let all: Vec<&dyn TableLike> = lock.get("package").map(tables).unwrap_or_default();
+        let Some(own) = all.iter().find(|entry| is_here(**entry)) else { return Vec::new() };
+        let Some(package) = text_at(*own, "name") else { return Vec::new() };
+        let stated = string(text, *own, "version").map(|at| Slot { place: format!("the package `{package}`"), at });
+        let named = all.iter().flat_map(|entry| named_in(*entry)).filter(|named| is_here(*named));
+        let named = named.filter_map(|named| string(text, named, "version"));
+        let named = named.map(|at| Slot { place: format!("a dependency on `{package}`"), at });
+        stated.into_iter().chain(named).collect()
     }
 
     /// That of the manifest's workspace.
@@ -171,6 +206,27 @@ fn table<'a>(item: &'a Item, path: &[&str]) -> Option<&'a dyn TableLike> {
 /// The tables of an array of them.
 fn tables(item: &Item) -> Vec<&dyn TableLike> {
     item.as_array_of_tables().into_iter().flatten().map(|table| table as &dyn TableLike).collect()
+}
+
+/// The table at `key`.
+fn table_at<'a>(table: &'a dyn TableLike, key: &str) -> Option<&'a dyn TableLike> {
+    table.get(key)?.as_table_like()
+}
+
+/// What an entry of uv's lock file needs: always, by an extra, and for development.
+fn named_in(entry: &dyn TableLike) -> Vec<&dyn TableLike> {
+    let lists = |key: &str| {
+        let groups = table_at(entry, key).into_iter().flat_map(TableLike::iter);
+        groups.filter_map(|(_, list)| list.as_array()).collect::<Vec<_>>()
+    };
+    let own = entry.get("dependencies").and_then(Item::as_array);
+    let all = own.into_iter().chain(lists("optional-dependencies")).chain(lists("dev-dependencies"));
+    all.flatten().filter_map(|named| Some(named.as_inline_table()? as &dyn TableLike)).collect()
+}
+
+/// Whether `path` leads to `directory`, which has no symbolic links.
+fn is_same(path: &Path, directory: &Path) -> bool {
+    fs::canonicalize(path).is_ok_and(|path| path == directory)
 }
 
 /// The string at `key`.
