@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use hotfix::clock::pause;
 
 use crate::random::Random;
-use crate::world::{STEPS, World};
+use crate::world::{STEPS, World, unlock};
 
 /// How many runs there are.
 const RUNS: u64 = 6;
@@ -49,7 +49,7 @@ fn drive(seed: u64, undisturbed: &World) -> usize {
                 // A git that lives still may be in the way of another, or have done what was to be done.
                 again = true;
                 if said.contains("remove it with") {
-                    world.unlock(&said, &context);
+                    unlock(&said, &context);
                 }
             }
             other => panic!("{context}: ended with {other:?}\n{said}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -38,13 +38,12 @@ impl World {
     /// One whose main and develop have gone on since v1.2.3, and whose remote has a tag that is not here.
     pub(crate) fn new() -> Self {
         let world = Self::empty();
-        let mut runbook =
-            "name: repeat\nversion: 1\nversion_files: [VERSION]\nstages:\n  - id: s\n    steps:\n".to_owned();
-        for (id, action) in STEPS {
-            runbook += if id == "bump" { WORK } else { "" };
-            runbook += &format!("      - {{ id: before-{id}, confirm: Go on? }}\n      - {{ id: {id}, {action} }}\n");
-        }
-        world.write("runbook.yaml", &runbook);
+        let top = "name: repeat\nversion: 1\nversion_files: [VERSION]\nstages:\n  - id: s\n    steps:\n";
+        let steps = STEPS.into_iter().map(|(id, action)| {
+            let before = if id == "bump" { WORK } else { "" };
+            format!("{before}      - {{ id: before-{id}, confirm: Go on? }}\n      - {{ id: {id}, {action} }}\n")
+        });
+        world.write("runbook.yaml", &(top.to_owned() + &steps.collect::<String>()));
         world.git(".", "init -q --bare -b main remote.git");
         world.git(".", "init -q -b main work");
         world.git("work", "remote add origin ../remote.git");
@@ -119,14 +118,13 @@ impl World {
     /// however often they are asked; with `again` the step that has failed is tried again, once. Its process id is in `$T/pid`.
     pub(crate) fn driver(&self, steps: &[&str], again: bool) -> Command {
         let yes = |times: usize| vec!["yes"; times];
-        let mut answers = String::new();
-        for (id, _) in STEPS {
+        let of_step = |(id, _): (&str, &str)| {
             let used = self.run().step(&format!("s/{id}")).answers;
             let all = if again { [yes(used), vec!["retry"], yes(9)].concat() } else { yes(used + 9) };
-            answers += &format!("s/{id}: [{}]\n", all.join(", "));
-        }
-        steps.iter().for_each(|step| answers += &format!("s/before-{step}: [{}]\n", yes(60).join(", ")));
-        self.write("answers.yaml", &answers);
+            format!("s/{id}: [{}]\n", all.join(", "))
+        };
+        let before = steps.iter().map(|step| format!("s/before-{step}: [{}]\n", yes(60).join(", ")));
+        self.write("answers.yaml", &STEPS.into_iter().map(of_step).chain(before).collect::<String>());
         let mut command = self.command("sh", "work");
         command.args(["-c", "echo $$ > \"$T/pid\"; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_hotfix")]);
         command.args(if self.runs().is_empty() { &["start", "v1.2.3", "42"][..] } else { &["resume"] });
@@ -144,25 +142,10 @@ impl World {
             let said = said(&ended);
             match ended.status.code() {
                 Some(ended) if ended == code => return locks,
-                Some(5) if locks < 20 => self.unlock(&said, context),
+                Some(5) if locks < 20 => unlock(&said, context),
                 other => panic!("{context}: ended with {other:?}\n{said}"),
             }
             locks += 1;
-        }
-    }
-
-    /// Does what is said about a file that is in the way: waits for whoever may hold it, then removes it.
-    #[track_caller]
-    pub(crate) fn unlock(&self, said: &str, context: &str) {
-        let named = said.lines().rev().find_map(|line| line.split_once("remove it with `rm ")?.1.split('`').next());
-        let Some(file) = named.map(PathBuf::from) else { panic!("{context}: no lock is told of\n{said}") };
-        let running = said.contains("one that is running");
-        let end = Instant::now() + if running { Duration::from_millis(500) } else { Duration::ZERO };
-        while file.exists() && Instant::now() < end {
-            pause(Duration::from_millis(5));
-        }
-        if let Err(error) = fs::remove_file(&file) {
-            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{context}");
         }
     }
 
@@ -217,7 +200,7 @@ impl World {
             state += &(self.git("work", words) + "\n");
         }
         for (name, bytes) in self.tree("work").into_iter().filter(|(name, _)| !name.starts_with(".git/")) {
-            state += &format!("{name}: {}\n", String::from_utf8_lossy(&bytes));
+            state += &[&name, ": ", &*String::from_utf8_lossy(&bytes), "\n"].concat();
         }
         state
     }
@@ -226,7 +209,7 @@ impl World {
     pub(crate) fn left(&self) -> Vec<String> {
         let own = self.tree("work/.git").into_keys().filter(|name| !name.starts_with("hotfix/"));
         own.filter(|name| {
-            name.ends_with(".lock")
+            Path::new(name).extension().is_some_and(|extension| extension == "lock")
                 || name.starts_with("worktrees/")
                 || name.contains("MERGE_MSG")
                 || name == "MERGE_HEAD"
@@ -265,4 +248,19 @@ impl World {
 /// What a program said, on both channels.
 pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Does what is said about a file that is in the way: waits for whoever may hold it, then removes it.
+#[track_caller]
+pub(crate) fn unlock(said: &str, context: &str) {
+    let named = said.lines().rev().find_map(|line| line.split_once("remove it with `rm ")?.1.split('`').next());
+    let Some(file) = named.map(PathBuf::from) else { panic!("{context}: no lock is told of\n{said}") };
+    let running = said.contains("one that is running");
+    let end = Instant::now() + if running { Duration::from_millis(500) } else { Duration::ZERO };
+    while file.exists() && Instant::now() < end {
+        pause(Duration::from_millis(5));
+    }
+    if let Err(error) = fs::remove_file(&file) {
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{context}");
+    }
 }
