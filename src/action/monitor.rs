@@ -135,6 +135,7 @@ impl Kind for Monitor {
         text.push_str(if watching.from_production { ", from the moment production is touched" } else { "" });
         text.push_str(match watching.behind {
             Behind::FromItsStart => ", behind the later steps",
+            Behind::FromItsEnd if watching.from_production => ", then behind the later steps",
             Behind::FromItsEnd => ", then behind the later steps once production is touched",
             Behind::Nothing => "",
         });

@@ -1,6 +1,6 @@
 //! `hotfix abort`.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     if aborted == Aborted::Instead {
         return drive(engine);
     }
-    let mut err = io::stderr().lock();
+    let mut err = super::said::stderr();
     writeln!(err, "Run {id} is aborted. Its log and its output stay: `hotfix report {id}`.")?;
     for line in engine.left_behind() {
         writeln!(err, "  {line}")?;

@@ -1,6 +1,6 @@
 //! When the incident began that `hotfix start` is about.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use super::console::{Console, Lang};
 use super::drive::block_on;
@@ -48,12 +48,12 @@ pub(super) fn began(
             Ok(Answer::Text(text)) => match since(&text, SystemClock.now()) {
                 Ok(at) => return Ok(Some(at)),
                 Err(why) => {
-                    writeln!(io::stderr(), "{why}")?;
+                    writeln!(super::said::stderr(), "{why}")?;
                     continue;
                 }
             },
             Err(Unanswered::Note(_)) => {
-                writeln!(io::stderr(), "{}", words.no_log)?;
+                writeln!(super::said::stderr(), "{}", words.no_log)?;
                 continue;
             }
             Err(Unanswered::Interrupted(Signal::Term)) => Exit::Terminated,

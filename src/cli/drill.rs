@@ -79,7 +79,7 @@ async fn drill(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let end = end?;
     match (&score, end) {
         (Some(score), End::Over(exit)) => _ = data(|out| score.show(out, exit, &place))?,
-        _ => writeln!(io::stderr(), "The drill is over. Its sandbox is {place}.")?,
+        _ => writeln!(super::said::stderr(), "The drill is over. Its sandbox is {place}.")?,
     }
     Ok(match end {
         // Taken back from another terminal, the run of the drill itself yielded.
@@ -169,7 +169,7 @@ fn strategy(arguments: &Arguments, failing: &Failing, runbook: &Runbook) -> Resu
 }
 
 fn introduce(arguments: &Arguments, sandbox: &Sandbox, failing: Option<&Failing>) -> io::Result<()> {
-    let mut err = io::stderr().lock();
+    let mut err = super::said::stderr();
     let dir = sandbox.dir().display();
     writeln!(err, "THE DRILL. Production runs {TAG}, and its login lets anyone in, with any password.")?;
     let who = if arguments.auto { "A file of answers leads" } else { "You lead" };

@@ -178,7 +178,7 @@ pub(super) fn exit_of(ending: &Ending) -> Exit {
 }
 
 fn last_words(engine: &Engine, ending: &Ending) -> io::Result<()> {
-    let mut err = io::stderr().lock();
+    let mut err = super::said::stderr();
     let id = engine.id();
     match ending {
         Ending::Finished => writeln!(err, "\nFinished. `hotfix report {id}` writes the incident report.")?,

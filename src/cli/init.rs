@@ -36,6 +36,6 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         _ => Trouble::new(Exit::Error, format!("{}: {error}", path.display())),
     })?;
     file.write_all(text.as_bytes())?;
-    writeln!(io::stderr(), "Wrote {}. Edit it and commit it.", path.display())?;
+    writeln!(super::said::stderr(), "Wrote {}. Edit it and commit it.", path.display())?;
     Ok(Exit::Success)
 }

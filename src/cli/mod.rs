@@ -32,6 +32,7 @@ mod rehearse;
 mod report;
 mod resume;
 mod rollback;
+mod said;
 mod score;
 mod select;
 mod start;
@@ -214,7 +215,7 @@ fn run() -> Exit {
         Command::Man => man(),
     };
     result.unwrap_or_else(|trouble| {
-        let _ = writeln!(io::stderr(), "hotfix: {}", trouble.message);
+        let _ = writeln!(said::stderr(), "hotfix: {}", trouble.message);
         trouble.exit
     })
 }

@@ -1,6 +1,6 @@
 //! `hotfix note`.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use clap::Args;
 
@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         let exit = if matches!(error, JournalError::Damaged { .. }) { Exit::AuditFailed } else { Exit::Error };
         Trouble::new(exit, format!("the note was NOT written: {}", whole(&error)))
     })?;
-    writeln!(io::stderr(), "Noted in run {}.", run.paths.id)?;
+    writeln!(super::said::stderr(), "Noted in run {}.", run.paths.id)?;
     Ok(Exit::Success)
 }
 

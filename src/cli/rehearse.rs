@@ -87,7 +87,7 @@ impl Rehearsal<'_> {
         {
             end = match self.ask(exit, signals).await? {
                 Wish::Again => {
-                    writeln!(io::stderr(), "Choose `end the drill` to end it; its sandbox goes with it.")?;
+                    writeln!(super::said::stderr(), "Choose `end the drill` to end it; its sandbox goes with it.")?;
                     End::Over(exit)
                 }
                 Wish::Run(command) => self.child(&command, signals).await?,
@@ -112,8 +112,11 @@ impl Rehearsal<'_> {
     /// Asks what is to become of the run that is paused.
     async fn ask(&self, exit: Exit, signals: &mut Signals) -> Result<Wish, Trouble> {
         let door = self.sandbox.door();
-        writeln!(io::stderr(), "\nInside the sandbox these commands go on, from here or from another terminal after")?;
-        writeln!(io::stderr(), "  . {}\n  hotfix resume\n  hotfix rollback\n  hotfix status", door.display())?;
+        writeln!(
+            super::said::stderr(),
+            "\nInside the sandbox these commands go on, from here or from another terminal after"
+        )?;
+        writeln!(super::said::stderr(), "  . {}\n  hotfix resume\n  hotfix rollback\n  hotfix status", door.display())?;
         let terminal = Terminal::open(self.look.settings(&Environment::of_process()))?;
         let question = Question {
             step: "drill".to_owned(),

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         Some(path) => {
             let failed = |error| Trouble::new(Exit::Error, format!("{} cannot be written: {error}", path.display()));
             fs::write(path, text).map_err(failed)?;
-            writeln!(io::stderr(), "Wrote {}.", path.display())?;
+            writeln!(super::said::stderr(), "Wrote {}.", path.display())?;
         }
     }
     run.shown()

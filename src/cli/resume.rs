@@ -1,5 +1,6 @@
 //! `hotfix resume`.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,11 +10,13 @@ use super::detach;
 use super::drive::{Session, drive};
 use super::select::{self, Otherwise, Selected, select};
 use super::{Exit, Trouble};
+use crate::clock::Timestamp;
+use crate::event::{Event, Record};
 use crate::run::Phase;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The run; by default the active one
+    /// The run; by default the active one. Of one that is finished it says so, and changes nothing
     run: Option<String>,
     /// Take the answers from this file
     #[arg(long, value_name = "FILE")]
@@ -40,6 +43,15 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
             "{damage}\nThe run cannot be taken up. Keep the file as it is: `hotfix verify {id}` says more, `hotfix rollback {id}` still takes production back."
         );
         return Err(Trouble::new(Exit::AuditFailed, message));
+    }
+    if let Some(at) = finished(&selected) {
+        // Where even this cannot be said there is nobody to tell.
+        let _ = writeln!(
+            io::stderr(),
+            "Run {id} finished at {}: nothing is left to do. `hotfix report {id}` tells of it.",
+            at.date_time()
+        );
+        return Ok(Exit::Success);
     }
     match selected.phase() {
         Phase::Forward | Phase::Back | Phase::RolledBack => {}
@@ -70,7 +82,15 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     drive(engine)
 }
 
-/// The run that is named, the active one, or the latest that was rolled back and has something left.
+/// When the run was finished, where it was, without ever having gone back.
+fn finished(selected: &Selected) -> Option<Timestamp> {
+    let went_back = |record: &Record| matches!(record.event, Event::RollbackStarted { .. });
+    let records = &selected.contents.records;
+    let last = records.iter().rfind(|record| matches!(record.event, Event::RunFinished {}))?;
+    (selected.phase() == Phase::Finished && !records.iter().any(went_back)).then_some(last.at)
+}
+
+/// The run that is named, the active one, or the latest where that is finished, or was rolled back and has something left.
 fn selected(session: &Session, named: Option<&str>) -> Result<Selected, Trouble> {
     if named.is_some() {
         return select(&session.store, named, Otherwise::Nothing);
@@ -80,7 +100,7 @@ fn selected(session: &Session, named: Option<&str>) -> Result<Selected, Trouble>
         return Ok(active);
     }
     let latest = select(&session.store, None, Otherwise::Latest)?;
-    if latest.phase() == Phase::RolledBack || latest.damage.is_some() {
+    if latest.phase() == Phase::RolledBack || finished(&latest).is_some() || latest.damage.is_some() {
         return Ok(latest);
     }
     select(&session.store, None, Otherwise::Nothing)

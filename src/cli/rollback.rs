@@ -1,6 +1,6 @@
 //! `hotfix rollback`: from any terminal, at any stage.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -178,7 +178,7 @@ fn go_on(
 /// Says something, where there is anybody to hear it.
 pub(super) fn say(line: &str) {
     // A rollback goes on where nobody can be told.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(super::said::stderr(), "{line}");
 }
 
 /// A lock that cannot be written down is no reason to leave production broken; one that somebody holds is.

@@ -1,6 +1,6 @@
 //! Which run a command is about: the one place that decides it.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use super::{Exit, Trouble, whole};
 use crate::journal::{Contents, read_prefix};
@@ -152,7 +152,7 @@ impl Selected {
         if loaded.is_none() {
             // Where even this cannot be said there is nobody to tell.
             let warning = "warning: the run's frozen runbook cannot be read: what its steps touch is not known";
-            let _ = writeln!(io::stderr(), "{warning}");
+            let _ = writeln!(super::said::stderr(), "{warning}");
         }
         loaded.map(|loaded| loaded.runbook)
     }
@@ -170,7 +170,7 @@ impl Selected {
 
     /// How a command ends that has shown what is good of the log: with what there is to be said about the rest of it.
     pub(super) fn shown(&self) -> Result<Exit, Trouble> {
-        let mut err = io::stderr().lock();
+        let mut err = super::said::stderr();
         for seq in &self.contents.backwards {
             writeln!(err, "warning: the clock went backwards before record {seq}")?;
         }

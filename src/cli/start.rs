@@ -1,7 +1,7 @@
 //! `hotfix start`.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -119,7 +119,7 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let begun = session.store.begin(&SystemClock, &target.issue, author, (&frozen, vec![first]));
     let paths = begun.map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
     lock.tell(&session.holder(&paths.id)).map_err(|error| Trouble::new(Exit::Error, whole(&error)))?;
-    let mut err = io::stderr().lock();
+    let mut err = super::said::stderr();
     // The run has begun: that nobody hears of it must not end it.
     let _ = writeln!(
         err,

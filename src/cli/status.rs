@@ -18,6 +18,7 @@ use crate::report::{self, StagePlace, Status, printable};
 use crate::run::Phase;
 use crate::samples::{self, Reading};
 use crate::store::{Holder, Life, Store};
+use crate::terminal::{columns, fitted};
 use crate::vars::text_of;
 
 #[derive(Debug, Args)]
@@ -32,6 +33,8 @@ pub(super) struct Arguments {
     watch: bool,
 }
 
+/// How wide the names of what is shown are, with the space behind them.
+const LABEL: usize = 12;
 /// How often it is looked whether anything has changed.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -47,7 +50,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         let text = serde_json::to_string_pretty(&seen.json(&run)?).map_err(io::Error::from)?;
         data(|out| writeln!(out, "{text}"))?;
     } else {
-        data(|out| seen.print(out))?;
+        let text = seen.text()?;
+        data(|out| out.write_all(text.as_bytes()))?;
     }
     run.shown()
 }
@@ -55,16 +59,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
 /// Shows it again and again until the run is over: in place at a terminal, else where it has changed.
 async fn watch(store: &Store, mut run: Selected) -> Result<Exit, Trouble> {
     let in_place = io::stdout().is_terminal();
-    let mut shown = Vec::new();
+    let mut shown = String::new();
     loop {
-        let mut text = Vec::new();
-        Seen::of(store, &run)?.print(&mut text)?;
+        let text = Seen::of(store, &run)?.text()?;
         if text != shown {
             let reader = data(|out| match (in_place, shown.is_empty()) {
                 // Each line over the one before it, so that nothing flickers.
                 (true, _) => out.write_all(over(&text).as_bytes()),
-                (false, true) => out.write_all(&text),
-                (false, false) => out.write_all(b"\n").and_then(|()| out.write_all(&text)),
+                (false, true) => out.write_all(text.as_bytes()),
+                (false, false) => write!(out, "\n{text}"),
             })?;
             if reader == Reader::Gone {
                 return run.shown();
@@ -80,8 +83,7 @@ async fn watch(store: &Store, mut run: Selected) -> Result<Exit, Trouble> {
 }
 
 /// What has the screen show `text` and nothing else. A line that is too long is cut by the terminal and not wrapped.
-fn over(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
+fn over(text: &str) -> String {
     let lines: Vec<_> = text.lines().flat_map(|line| [line, "\x1b[K\r\n"]).collect();
     format!("\x1b[?7l\x1b[H{}\x1b[J\x1b[?7h", lines.concat())
 }
@@ -130,6 +132,14 @@ impl Seen {
         value["next_escalation"] = json!(ahead.first());
         value["update_overdue"] = json!(status.update_due.is_some_and(|at| at <= now));
         Ok(value)
+    }
+
+    /// In lines, no wider than the terminal where there is one.
+    fn text(&self) -> io::Result<String> {
+        let mut out = Vec::new();
+        self.print(&mut out)?;
+        let text = String::from_utf8_lossy(&out).into_owned();
+        Ok(if io::stdout().is_terminal() { fitted(&text, columns(), LABEL) } else { text })
     }
 
     fn print(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -46,6 +46,13 @@ use crate::operator::{Answer, Attention, Busy, Form, Operator, Presence, Questio
 use crate::process::{Left, Loan};
 
 pub use self::plain::Plain;
+pub use self::wrap::fitted;
+
+/// How many columns the terminal on standard error has, as far as that is known.
+#[must_use]
+pub fn columns() -> usize {
+    Canvas::size().1
+}
 
 /// How many questions that others came before are kept, with what had been typed.
 const ASIDE: usize = 4;

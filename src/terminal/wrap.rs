@@ -80,6 +80,31 @@ pub(super) fn wrap_text(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// `text` as lines of at most `columns` columns, each with its end. What follows the first of a line goes on as far in as that
+/// began, or `hanging` columns in where that is more.
+pub fn fitted(text: &str, columns: usize, hanging: usize) -> String {
+    let mut fitted = String::new();
+    for line in text.split_inclusive('\n') {
+        let (body, end) = line.strip_suffix('\n').map_or((line, ""), |body| (body, "\n"));
+        if body.chars().map(letter_width).sum::<usize>() <= columns {
+            fitted.push_str(line);
+            continue;
+        }
+        let indent = body.chars().take_while(|letter| *letter == ' ').count().max(hanging).min(columns / 2);
+        // What stands in the margin stays there.
+        let at = body.char_indices().nth(indent).map_or(body.len(), |(at, _)| at);
+        let (margin, rest) = body.split_at(at);
+        let span = Span { text: rest.to_owned(), tone: Tone::Plain };
+        for (nth, part) in wrap(&[span], columns.saturating_sub(indent), Paint::Bare).iter().enumerate() {
+            let before = if nth == 0 { margin.to_owned() } else { format!("\n{:indent$}", "") };
+            fitted.push_str(&before);
+            fitted.push_str(part);
+        }
+        fitted.push_str(end);
+    }
+    fitted
+}
+
 fn atoms(spans: &[Span]) -> Vec<Atom> {
     let letters = spans.iter().flat_map(|span| span.text.chars().map(|letter| (letter, span.tone)));
     let (mut atoms, mut word): (Vec<Atom>, Vec<Letter>) = (Vec::new(), Vec::new());

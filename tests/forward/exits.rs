@@ -209,10 +209,40 @@ fn where_there_is_nothing_to_take_up_it_says_so() {
     project.hotfix(&["resume"]).exits(13);
     project.hotfix(&["abort", "--reason", "x"]).exits(13);
     project.start("").exits(0);
-    project.hotfix(&["resume"]).exits(13);
-    let id = project.records()[0].run.clone();
-    project.hotfix(&["resume", &id]).exits(13).says(&["over"]);
     project.hotfix(&["resume", "none"]).exits(13);
+    let project = steps(&["{id: a, run: 'false'}"]).open();
+    project.start("").exits(5);
+    project.hotfix(&["abort", "--reason", "x"]).exits(0);
+    let id = project.records()[0].run.clone();
+    for args in [&["resume"][..], &["resume", &id]] {
+        project.hotfix(args).exits(13);
+    }
+}
+
+#[test]
+fn a_finished_run_taken_up_again_says_so_and_changes_nothing() {
+    let branch = "{id: branch, git: {branch: '{{ branch }}', from: '{{ tag }}'}}";
+    let commit = "{id: commit, git: {commit: fix}}";
+    let tag = "{id: tag, git: {tag: '{{ new_tag }}'}}";
+    let push = "{id: push, git: {push: ['{{ branch }}', '{{ new_tag }}']}}";
+    let merge = "{id: merge, git: {merge: '{{ branch }}', into: '{{ main }}'}}";
+    let delete = "{id: delete, git: {delete_branch: '{{ branch }}'}}";
+    let project =
+        steps(&[branch, "{id: a, run: 'echo $HOTFIX_ISSUE > app.txt'}", commit, tag, push, merge, delete]).open();
+    project.start("s/commit: yes\n").exits(0);
+    let finished = project.records().pop().unwrap().at.date_time();
+    let before = [project.tree("work"), project.tree("remote.git")];
+    assert!(before[0].keys().any(|name| name.ends_with("journal.jsonl")), "{:?}", before[0].keys());
+    let id = project.records()[0].run.clone();
+    for args in [&["resume"][..], &["resume", &id], &["resume", "42"]] {
+        project.hotfix(args).exits(0).says(&[&id, &format!("finished at {finished}"), "nothing is left to do"]);
+    }
+    project.resume("s/commit: yes\n").exits(0);
+    assert_eq!([project.tree("work"), project.tree("remote.git")], before);
+    // Another that is under way is taken up before it.
+    project.hotfix(&["start", "v1.2.4", "43"]).exits(7);
+    project.resume("s/commit: yes\n").exits(0).keeps(&["finished at"]);
+    assert_eq!(project.git("remote.git", "show main:app.txt"), "43");
 }
 
 #[test]

@@ -202,6 +202,20 @@ impl Project {
         command.args(["start", "v1.2.3", "42"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Every file at or below a directory, by its path, with its bytes.
+    pub(crate) fn tree(&self, dir: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut found = BTreeMap::new();
+        let mut left = vec![self.path(dir)];
+        while let Some(path) = left.pop() {
+            if path.is_dir() && !path.is_symlink() {
+                left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            } else {
+                found.insert(path.display().to_string(), fs::read(&path).unwrap());
+            }
+        }
+        found
+    }
+
     /// The directories of all runs, the oldest first.
     pub(crate) fn runs(&self) -> Vec<PathBuf> {
         let runs = fs::read_dir(self.path("work/.git/hotfix/runs"));

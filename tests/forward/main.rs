@@ -10,6 +10,7 @@ mod disk;
 mod exits;
 mod fields;
 mod fixture;
+mod flow;
 mod kinds;
 mod merging;
 mod output;

@@ -132,14 +132,18 @@ fn a_breach_rolls_back_where_the_runbook_says_so() {
     steps(&[unsure]).open().start("").exits(5);
 }
 
-const BEHIND: &str =
-    "probes: [{name: p, interval: 20ms, run: '[ ! -e \"$T/broken\" ]', failure_condition: 'exit_code != 0'}]";
+/// A probe that looks whether anything is broken, and leaves a file behind when it has looked.
+const BEHIND: &str = "probes: [{name: p, interval: 20ms, failure_condition: 'exit_code != 0', \
+                      run: 'test ! -e \"$T/broken\"; code=$?; touch \"$T/looked\"; exit $code'}]";
+/// Breaks it once it was looked at, and waits for something that never happens, until a breach breaks in.
+const BREAKS: &str =
+    "rm -f \"$T/looked\"; until test -e \"$T/looked\"; do :; done; touch \"$T/broken\"; read x < \"$T/never\"";
 
 #[test]
 fn a_gate_behind_later_steps_breaks_in_on_them() {
     let watch = format!("{{id: m, monitor: {{for: 1h, background: true, {BEHIND}}}}}");
-    let slow = "{id: slow, run: 'touch \"$T/broken\"; read x < \"$T/never\"'}";
-    let project = steps(&[&watch, slow]).open();
+    let slow = format!("{{id: slow, run: '{BREAKS}'}}");
+    let project = steps(&[&watch, &slow]).open();
     project.fifo("never");
     project.start("").exits(5).says(&["s/m", "Paused"]);
     project.tells("s/m", &["started", "done", "p success", "p failure", "gate fail"]);
@@ -165,8 +169,7 @@ fn a_gate_behind_later_steps_may_roll_back_by_itself_or_be_left_to_watch() {
 
     let watch = format!("{{id: m, monitor: {{for: 1h, background: true, {BEHIND}}}}}");
     let mends = "{id: slow, run: 'touch \"$T/broken\"; while [ ! -e \"$T/seen\" ]; do :; done; rm \"$T/broken\"'}";
-    let probe = watch.replace("[ ! -e", "touch \"$T/looked\"; [ ! -e");
-    let project = steps(&[&probe, &mends.replace("seen", "looked")]).open();
+    let project = steps(&[&watch, &mends.replace("seen", "looked")]).open();
     project.start("s/m: [wait, wait, wait, wait, wait, wait]\n").exits(0);
 }
 
@@ -175,14 +178,15 @@ fn touches(more: &str) -> String {
     format!("{{id: up, affects: production, run: 'true{more}', undo: {{run: 'echo x >> \"$T/undone\"'}}}}")
 }
 
-/// Waits for something that never happens, until a breach breaks in.
-const WAITS: &str = "{id: wait, run: 'touch \"$T/broken\"; read x < \"$T/never\"'}";
+fn waits() -> String {
+    format!("{{id: wait, run: '{BREAKS}'}}")
+}
 
 #[test]
 fn once_production_is_touched_a_watch_that_passed_goes_on_behind_the_later_steps() {
     let watch = |more: &str| format!("{{id: m, monitor: {{for: 100ms, {more}{BEHIND}}}}}");
     let answers = "s/up: v1.2.4\n";
-    let project = steps(&[&touches(""), &watch(""), WAITS]).open();
+    let project = steps(&[&touches(""), &watch(""), &waits()]).open();
     project.fifo("never");
     project
         .start(answers)
@@ -223,7 +227,7 @@ fn a_watch_may_begin_with_the_first_step_that_touches_production_and_the_next_ta
     let project = steps(&[
         "{id: bad, run: 'touch \"$T/broken\"'}",
         &touches("; rm \"$T/broken\""),
-        WAITS,
+        &waits(),
         &early("m", "on_breach: rollback, "),
     ])
     .open();
@@ -234,7 +238,7 @@ fn a_watch_may_begin_with_the_first_step_that_touches_production_and_the_next_ta
 
     // The first of two hands over to the second, which is the one that asks.
     let watch = |id: &str| format!("{{id: {id}, monitor: {{for: 100ms, {BEHIND}}}}}");
-    let project = steps(&[&touches(""), &watch("one"), &watch("two"), WAITS]).open();
+    let project = steps(&[&touches(""), &watch("one"), &watch("two"), &waits()]).open();
     project.fifo("never");
     project.start("s/up: v1.2.4\n").exits(5).says(&["s/two: the gate came to fail"]);
     assert!(!project.story("s/one").contains(&"gate fail".to_owned()), "{:?}", project.story("s/one"));
