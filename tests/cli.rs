@@ -12,10 +12,15 @@ use hotfix::event::Event;
 use hotfix::store::{RunPaths, Store};
 use tempfile::TempDir;
 
-fn hotfix(dir: &Path, arguments: &[&str]) -> Output {
+fn command(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotfix"));
     command.current_dir(dir).env_clear().env("HOME", dir).env("GIT_CEILING_DIRECTORIES", dir.parent().unwrap());
-    command.args(arguments).output().unwrap()
+    command.args(arguments);
+    command
+}
+
+fn hotfix(dir: &Path, arguments: &[&str]) -> Output {
+    command(dir, arguments).output().unwrap()
 }
 
 fn code(output: &Output) -> i32 {
@@ -186,4 +191,23 @@ fn schema_is_a_json_schema() {
     assert_eq!(code(&output), 0);
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(jsonschema::validator_for(&schema).is_ok());
+}
+
+#[test]
+fn what_is_checked_is_what_a_start_would_take() {
+    let dir = repository();
+    let runbook = |name: &str, id: &str| {
+        let text = format!("name: {id}\nversion: 1\nstages: [{{id: s, steps: [{{id: a, note: x}}]}}]\n");
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let told = |output: Output| said(&output.stdout).to_owned();
+    assert!(told(hotfix(dir.path(), &["check"])).starts_with("built-in runbook: good, 18 stages"));
+    runbook(".hotfix/runbook.yaml", "own");
+    assert!(told(hotfix(dir.path(), &["check"])).contains(".hotfix/runbook.yaml: good, 1 stages"));
+    let set = runbook("set.yaml", "set");
+    let with_variable = command(dir.path(), &["check"]).env("HOTFIX_RUNBOOK", &set).output().unwrap();
+    assert!(told(with_variable).contains("set.yaml: good, 1 stages"));
 }

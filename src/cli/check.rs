@@ -10,13 +10,15 @@ use crate::runbook::{BUILTIN_EN, Source, load};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The runbook; by default `.hotfix/runbook.yaml` in the repository, else the built-in one
+    /// The runbook; by default the one that `start` would take: `$HOTFIX_RUNBOOK`, `.hotfix/runbook.yaml` in the repository, the
+    /// built-in one
     file: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let set = || std::env::var_os("HOTFIX_RUNBOOK").map(PathBuf::from);
     let own = || work_tree().ok().map(|root| root.join(".hotfix/runbook.yaml")).filter(|path| path.exists());
-    let (name, source) = if let Some(path) = arguments.file.clone().or_else(own) {
+    let (name, source) = if let Some(path) = arguments.file.clone().or_else(set).or_else(own) {
         (path.display().to_string(), Source::File(path))
     } else {
         let name = "built-in runbook".to_owned();
