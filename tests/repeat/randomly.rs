@@ -49,7 +49,7 @@ fn drive(seed: u64, undisturbed: &World) -> usize {
                 // A git that lives still may be in the way of another, or have done what was to be done.
                 again = true;
                 if said.contains("remove it with") {
-                    world.unlock(&said, &context);
+                    World::unlock(&said, &context);
                 }
             }
             other => panic!("{context}: ended with {other:?}\n{said}"),

@@ -1,6 +1,7 @@
 //! A repository with a bare remote, a runbook with every step of git, and the program run in it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -42,7 +43,8 @@ impl World {
             "name: repeat\nversion: 1\nversion_files: [VERSION]\nstages:\n  - id: s\n    steps:\n".to_owned();
         for (id, action) in STEPS {
             runbook += if id == "bump" { WORK } else { "" };
-            runbook += &format!("      - {{ id: before-{id}, confirm: Go on? }}\n      - {{ id: {id}, {action} }}\n");
+            writeln!(runbook, "      - {{ id: before-{id}, confirm: Go on? }}\n      - {{ id: {id}, {action} }}")
+                .unwrap();
         }
         world.write("runbook.yaml", &runbook);
         world.git(".", "init -q --bare -b main remote.git");
@@ -123,9 +125,9 @@ impl World {
         for (id, _) in STEPS {
             let used = self.run().step(&format!("s/{id}")).answers;
             let all = if again { [yes(used), vec!["retry"], yes(9)].concat() } else { yes(used + 9) };
-            answers += &format!("s/{id}: [{}]\n", all.join(", "));
+            writeln!(answers, "s/{id}: [{}]", all.join(", ")).unwrap();
         }
-        steps.iter().for_each(|step| answers += &format!("s/before-{step}: [{}]\n", yes(60).join(", ")));
+        steps.iter().for_each(|step| writeln!(answers, "s/before-{step}: [{}]", yes(60).join(", ")).unwrap());
         self.write("answers.yaml", &answers);
         let mut command = self.command("sh", "work");
         command.args(["-c", "echo $$ > \"$T/pid\"; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_hotfix")]);
@@ -144,7 +146,7 @@ impl World {
             let said = said(&ended);
             match ended.status.code() {
                 Some(ended) if ended == code => return locks,
-                Some(5) if locks < 20 => self.unlock(&said, context),
+                Some(5) if locks < 20 => Self::unlock(&said, context),
                 other => panic!("{context}: ended with {other:?}\n{said}"),
             }
             locks += 1;
@@ -153,7 +155,7 @@ impl World {
 
     /// Does what is said about a file that is in the way: waits for whoever may hold it, then removes it.
     #[track_caller]
-    pub(crate) fn unlock(&self, said: &str, context: &str) {
+    pub(crate) fn unlock(said: &str, context: &str) {
         let named = said.lines().rev().find_map(|line| line.split_once("remove it with `rm ")?.1.split('`').next());
         let Some(file) = named.map(PathBuf::from) else { panic!("{context}: no lock is told of\n{said}") };
         let running = said.contains("one that is running");
@@ -217,7 +219,7 @@ impl World {
             state += &(self.git("work", words) + "\n");
         }
         for (name, bytes) in self.tree("work").into_iter().filter(|(name, _)| !name.starts_with(".git/")) {
-            state += &format!("{name}: {}\n", String::from_utf8_lossy(&bytes));
+            writeln!(state, "{name}: {}", String::from_utf8_lossy(&bytes)).unwrap();
         }
         state
     }
@@ -226,7 +228,7 @@ impl World {
     pub(crate) fn left(&self) -> Vec<String> {
         let own = self.tree("work/.git").into_keys().filter(|name| !name.starts_with("hotfix/"));
         own.filter(|name| {
-            name.ends_with(".lock")
+            name.rsplit('.').next() == Some("lock")
                 || name.starts_with("worktrees/")
                 || name.contains("MERGE_MSG")
                 || name == "MERGE_HEAD"
