@@ -12,7 +12,7 @@ use super::{Exit, Trouble, began, choose, plan, select, whole};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::{Identity, initial};
 use crate::event::Event;
-use crate::git::{self, Continues, Kind, Prompts, Reach, Repository};
+use crate::git::{self, Continues, Kind, Prompts, Reach, RemoteRef, Repository};
 use crate::preflight::preflight;
 use crate::run::{Outline, Phase, Run};
 use crate::runbook::{Loaded, Runbook};
@@ -158,6 +158,8 @@ pub(super) struct Prepared {
     reach: Reach,
     continues: Continues,
     warning: Option<String>,
+    /// What the remote has, where it was asked and has answered.
+    refs: Option<Vec<RemoteRef>>,
 }
 
 impl Prepared {
@@ -205,12 +207,14 @@ impl Prepared {
         }
         let remote = set.get("remote").cloned().or_else(|| runbook.vars.get("remote").map(crate::vars::text_of));
         let remote = remote.unwrap_or_else(|| "origin".to_owned());
-        let (new_tag, warning) = new_tag(target, repository, (&remote, reach))?;
+        // A remote that does not answer is named by the preflight, with what else is wrong.
+        let refs = (reach == Reach::Online).then(|| repository.remote_refs(&remote).ok()).flatten();
+        let (new_tag, warning) = new_tag(target, repository, refs.as_deref().unwrap_or_default())?;
         let (tag, issue, slug, branch) = (target.tag.clone(), issue(target), slug(target), branch(target));
         let identity = Identity { tag, new_tag, issue, slug, branch };
         let vars = initial(runbook, &identity, &set, environment);
         let vars = vars.map_err(|why| Trouble::new(Exit::Invalid, why))?;
-        Ok(Self { identity, vars, reach, continues, warning })
+        Ok(Self { identity, vars, reach, continues, warning, refs })
     }
 
     /// Variables are written down and given to every script: none may hold a secret.
@@ -232,6 +236,8 @@ impl Prepared {
     fn preflight(&self, loaded: &Loaded, session: &Session) -> Result<Vec<String>, Trouble> {
         let [main, remote] =
             ["main", "remote"].map(|name| self.vars.get(name).map(crate::vars::text_of).unwrap_or_default());
+        // Asked when the session began, most often. Where it cannot be, the preflight says so.
+        let identity = session.repository.identity().ok().flatten();
         let request = git::Request {
             tag: &self.identity.tag,
             new_tag: &self.identity.new_tag,
@@ -241,6 +247,7 @@ impl Prepared {
             remote: &remote,
             reach: self.reach,
             scripts: &[],
+            known: git::Known { identity: identity.as_ref(), refs: self.refs.as_deref() },
         };
         let here = session.repository.work_tree();
         let frozen = loaded.frozen();
@@ -274,20 +281,12 @@ impl Prepared {
 }
 
 /// The new tag, and what to know of it before taking it.
-fn new_tag(
-    target: &Target,
-    repository: &Repository,
-    (remote, reach): (&str, Reach),
-) -> Result<(String, Option<String>), Trouble> {
+fn new_tag(target: &Target, repository: &Repository, refs: &[RemoteRef]) -> Result<(String, Option<String>), Trouble> {
     if let Some(tag) = &target.new_tag {
         return Ok((tag.clone(), None));
     }
     let mut tags = repository.names(Kind::Tag).map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;
-    if reach == Reach::Online {
-        // A remote that does not answer is named by the preflight, with what else is wrong.
-        let refs = repository.remote_refs(remote).unwrap_or_default();
-        tags.extend(refs.iter().filter_map(|there| there.name.strip_prefix("refs/tags/").map(str::to_owned)));
-    }
+    tags.extend(refs.iter().filter_map(|there| there.name.strip_prefix("refs/tags/").map(str::to_owned)));
     let bump = if target.bump == Bump::Patch { version::Bump::Patch } else { version::Bump::Hotfix };
     let next = version::next(&target.tag, bump, &tags);
     let next = next.map_err(|error| Trouble::new(Exit::Preflight, whole(&error)))?;

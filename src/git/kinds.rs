@@ -1,5 +1,7 @@
 //! What kind of repository it is, where a run would fail in it or could not know what it must.
 
+use std::path::Path;
+
 use super::preflight::{Preflight, Request};
 use super::{Error, Repository};
 
@@ -80,6 +82,11 @@ fn quoted(text: &str) -> String {
 fn number(said: &str) -> Option<(u32, u32)> {
     let mut parts = said.split_whitespace().nth(2)?.split('.').map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
+}
+
+/// Whether a rebase, a merge or the like is under way in the work tree that has this directory of git's.
+pub(super) fn is_under_way(git_dir: &Path) -> bool {
+    UNDER_WAY.iter().any(|(file, ..)| git_dir.join(file).exists())
 }
 
 #[cfg(test)]

@@ -33,7 +33,12 @@ impl Repository {
         check_name(name)?;
         let here = format!("refs/remotes/{remote}/{name}");
         let spec = format!("+{}:{here}", Kind::Branch.full(name));
-        let args = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", remote, &spec];
+        let mut args = vec!["fetch", "--quiet", "--no-auto-maintenance", "--no-tags", "--no-write-fetch-head"];
+        if !self.work_tree().join(".gitmodules").exists() {
+            // Else the index is read to look for submodules.
+            args.push("--no-recurse-submodules");
+        }
+        args.extend(["--", remote, &spec]);
         let said = self.program.git(&args)?;
         let missing = || Error::Missing { kind: "remote branch", name: format!("{remote}/{name}") };
         match said.code {

@@ -8,7 +8,7 @@
 //! | status | `git` | git2 takes sparse checkouts, filters and split indexes for changes |
 //! | identity, URL of a remote | `git` | `user.useConfigOnly`, `insteadOf`, `GIT_CONFIG_GLOBAL` |
 //! | fetch, push, `ls-remote` | `git` | credential helpers, ssh configuration, proxies, the pre-push hook |
-//! | switch, commit, tag, worktree, the tree that is tested | `git` | hooks, signing, filters, line ends |
+//! | switch, commit, tag, worktree, the tree that is tested | `git` | hooks, signing, filters, line ends; where the files are the same HEAD alone moves |
 //! | cherry-pick | `git` | hooks, signing, merge drivers; the author stays, with their date |
 //! | merge | `git merge-tree` | git2 merges differently: renamed directories, criss-cross histories, merge drivers |
 //!
@@ -46,11 +46,12 @@
 //! # Killed at any moment
 //! Every operation looks at the repository to see what is already done; doing one again does what is left to do. A lock that a
 //! killed git has left is told with its file ([`Error::Locked`]); it is never removed unasked. What git has written is on the disk
-//! when an operation returns, but for the index after a commit of chosen files, which git makes anew, and for the names in a
+//! when an operation returns, but for the index after a commit beside staged files, which git makes anew, and for the names in a
 //! directory: those are the file system's, which orders them before whatever is synced next, as the journal is.
 //!
 //! No name reaches `git` where it could be taken for an option.
 
+mod asked;
 mod back;
 mod desk;
 mod error;
@@ -71,16 +72,17 @@ mod stat;
 mod unfinished;
 mod write;
 
+pub use asked::Identity;
 pub use back::{Along, Merge};
 pub use desk::{Conflict, Left, Unsolved};
 pub use error::Error;
 pub use leash::{Leash, Withheld};
 pub use name::check_name;
 pub use pick::{Candidate, Picked, Source};
-pub use preflight::{Continues, Failure, Preflight, Reach, Request, preflight};
+pub use preflight::{Continues, Failure, Known, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
 pub use push::{Refusal, Rejection, Why};
-pub use read::{Change, ChangeKind, Identity, Kind, RemoteRef, Repository};
+pub use read::{Change, ChangeKind, Kind, RemoteRef, Repository};
 pub use request::{Waiting, requests};
 pub use stat::{Origin, Stat};
 pub use write::Outcome;

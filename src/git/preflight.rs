@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ChangeKind, Error, Kind, Prompts, RemoteRef, Repository, check_name, kinds};
+use super::{ChangeKind, Error, Identity, Kind, Prompts, RemoteRef, Repository, check_name, kinds};
 use crate::vars::Environment;
 
 /// Whether the remote is asked.
@@ -42,6 +42,17 @@ pub struct Request<'a> {
     pub reach: Reach,
     /// The scripts that the runbook calls, from the top of the work tree.
     pub scripts: &'a [String],
+    /// What the caller has asked already.
+    pub known: Known<'a>,
+}
+
+/// What need not be asked again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// Who commits.
+    pub identity: Option<&'a Identity>,
+    /// What the remote has.
+    pub refs: Option<&'a [RemoteRef]>,
 }
 
 /// Something that stands in the way, and the line that mends it.
@@ -95,7 +106,9 @@ pub fn preflight(path: &Path, env: Environment, prompts: Prompts, wanted: &Reque
         }
         Err(error) => return Err(error),
     };
-    match kinds::look(&repository, wanted, &mut found).and_then(|()| work_tree(&repository, &mut found)) {
+    match kinds::look(&repository, wanted, &mut found)
+        .and_then(|()| work_tree(&repository, wanted.known.identity, &mut found))
+    {
         Err(Error::Untrusted(path)) => {
             kinds::untrusted(&path, &mut found);
             return Ok(found);
@@ -129,7 +142,7 @@ pub fn preflight(path: &Path, env: Environment, prompts: Prompts, wanted: &Reque
     Ok(found)
 }
 
-fn work_tree(repository: &Repository, found: &mut Preflight) -> Result<(), Error> {
+fn work_tree(repository: &Repository, known: Option<&Identity>, found: &mut Preflight) -> Result<(), Error> {
     let changes = repository.changes()?;
     if !changes.is_empty() {
         let some: Vec<_> = changes.iter().take(5).map(|change| change.path.as_str()).collect();
@@ -143,7 +156,7 @@ fn work_tree(repository: &Repository, found: &mut Preflight) -> Result<(), Error
         };
         found.fail(format!("the work tree has {} changed files: {}{more}", changes.len(), some.join(", ")), mend);
     }
-    if repository.identity()?.is_none() {
+    if known.is_none() && repository.identity()?.is_none() {
         let mend = "git config user.name 'YOUR NAME' && git config user.email YOU@EXAMPLE.COM";
         found.fail("git does not know who commits", mend);
     }
@@ -183,12 +196,12 @@ fn names_here(
 
 /// What the remote has; nothing where it cannot be asked.
 fn remote(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) -> Result<Vec<RemoteRef>, Error> {
-    if repository.remote_url(wanted.remote)?.is_none() {
+    if wanted.known.refs.is_none() && repository.remote_url(wanted.remote)?.is_none() {
         let mend = format!("git remote add {} URL, or --offline", wanted.remote);
         found.fail(format!("there is no remote `{}`", wanted.remote), mend);
         return Ok(Vec::new());
     }
-    match repository.remote_refs(wanted.remote) {
+    match wanted.known.refs.map_or_else(|| repository.remote_refs(wanted.remote), |refs| Ok(refs.to_vec())) {
         Ok(refs) => {
             let there = |kind: Kind, name: &str| refs.iter().any(|other| other.name == kind.full(name));
             if wanted.continues == Continues::Nothing && there(Kind::Branch, wanted.branch) {

@@ -171,14 +171,10 @@ impl Repository {
 
     /// Whether `git push` would push what is in submodules too, or even only that. Then it only looks whether they are pushed.
     fn pushes_submodules(&self) -> Result<bool, Error> {
-        let set = self.program.git(&["config", "--get", "push.recurseSubmodules"])?.stdout;
-        let by_default = set.is_empty() && self.is_set("submodule.recurse")?;
-        Ok(by_default || ["on-demand", "only"].contains(&set.trim_end()))
-    }
-
-    /// Whether a setting of the configuration is true.
-    pub(super) fn is_set(&self, name: &str) -> Result<bool, Error> {
-        Ok(self.program.git(&["config", "--type=bool", "--get", name])?.stdout.trim_end() == "true")
+        match self.setting("push.recurseSubmodules")? {
+            Some(set) => Ok(set.as_deref().is_some_and(|set| ["on-demand", "only"].contains(&set))),
+            None => self.is_set("submodule.recurse"),
+        }
     }
 }
 

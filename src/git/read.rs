@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asked::Asked;
 use super::program::{Program, Prompts, untrusted};
 use super::{Error, Leash, check_name};
 use crate::digest::sha256;
@@ -18,6 +19,8 @@ pub struct Repository {
     git_dir: PathBuf,
     common_dir: PathBuf,
     work_tree: PathBuf,
+    /// What was asked once and does not change while an operation goes on.
+    pub(super) asked: Asked,
 }
 
 /// Its work tree.
@@ -74,15 +77,6 @@ pub struct Change {
     pub kind: ChangeKind,
 }
 
-/// Who commits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The name.
-    pub name: String,
-    /// The address.
-    pub email: String,
-}
-
 /// A branch or tag on a remote, with the commit it is at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteRef {
@@ -105,7 +99,7 @@ impl Repository {
             program.dir.clone_from(&work_tree);
             let [git_dir, common_dir] = [reader.path(), reader.commondir()].map(Path::to_owned);
             let reader = whole(&reader)?.then_some(reader);
-            return Ok(Self { program, reader, git_dir, common_dir, work_tree });
+            return Ok(Self { program, reader, git_dir, common_dir, work_tree, asked: Asked::default() });
         }
         if !path.is_dir() {
             return Err(missing());
@@ -118,7 +112,7 @@ impl Repository {
             return Err(untrusted(&asked.stderr).map_or_else(missing, |path| Error::Untrusted(path.to_owned())));
         };
         program.dir.clone_from(&work_tree);
-        Ok(Self { program, reader: None, git_dir, common_dir, work_tree })
+        Ok(Self { program, reader: None, git_dir, common_dir, work_tree, asked: Asked::default() })
     }
 
     /// The same repository, whose operations may take no longer than `limit` each; no limit where there is none.
@@ -307,20 +301,18 @@ impl Repository {
         Ok(found)
     }
 
-    /// Who commits; `None` where nobody is configured and git would have to guess.
-    ///
-    /// # Errors
-    /// Where `git` cannot be started.
-    pub fn identity(&self) -> Result<Option<Identity>, Error> {
-        let ask = |who| self.program.git(&["-c", "user.useConfigOnly=true", "var", who]);
-        if ask("GIT_AUTHOR_IDENT")?.code != 0 {
-            return Ok(None);
+    /// The tree of a commit; `None` where it is not here.
+    pub(super) fn tree_of(&self, commit: &str) -> Result<Option<String>, Error> {
+        let peeled = format!("{commit}^{{tree}}");
+        let Some(reader) = &self.reader else {
+            let said = self.program.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &peeled])?;
+            return Ok((said.code == 0).then(|| said.stdout.trim_end().to_owned()));
+        };
+        match reader.revparse_single(&peeled) {
+            Ok(tree) => Ok(Some(tree.id().to_string())),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        let said = ask("GIT_COMMITTER_IDENT")?;
-        let parsed = said.stdout.split_once(" <").and_then(|(name, rest)| {
-            Some(Identity { name: name.to_owned(), email: rest.split_once('>')?.0.to_owned() })
-        });
-        Ok(parsed.filter(|_| said.code == 0))
     }
 
     /// The URL of a remote; `None` where there is no such remote.

@@ -61,7 +61,7 @@ impl Repository {
         if paths.is_empty() {
             return Ok(Vec::new());
         }
-        let known = self.about(&["diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "HEAD", "--"], paths)?;
+        let known = self.differs(&["diff", "--numstat", "-z", "--no-renames", "--no-ext-diff"], paths)?;
         let known = counted(&known);
         let generated = self.generated(paths)?;
         let stat = |path: &String| {
@@ -116,7 +116,24 @@ impl Repository {
         if paths.is_empty() {
             return Ok(String::new());
         }
-        self.about(&["diff", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD", "--"], paths)
+        self.differs(&["diff", "--no-color", "--no-ext-diff", "--no-textconv"], paths)
+    }
+
+    /// The files whose index differs from HEAD; `None` where that cannot be told.
+    pub(super) fn staged(&self) -> Result<Option<Vec<String>>, Error> {
+        let said = self.program.git(&["diff-index", "--cached", "--name-only", "-z", "HEAD", "--"])?;
+        let names = || said.stdout.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        Ok((said.code == 0).then(names))
+    }
+
+    /// What `git diff` is given to compare with HEAD. Where nothing is staged the index is the same: with HEAD and a path in the
+    /// first directory of many files, git 2.47 takes seconds.
+    pub(super) fn base_of(staged: Option<&[String]>) -> &'static [&'static str] {
+        if staged.is_some_and(<[String]>::is_empty) { &["--"] } else { &["HEAD", "--"] }
+    }
+
+    fn differs(&self, args: &[&str], paths: &[String]) -> Result<String, Error> {
+        self.about(&[args, Self::base_of(self.staged()?.as_deref())].concat(), paths)
     }
 
     fn about(&self, args: &[&str], paths: &[String]) -> Result<String, Error> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use super::kinds::is_under_way;
 use super::merge::settle;
 use super::{Error, Kind, Repository, check_name};
 
@@ -94,6 +95,21 @@ impl Repository {
         settle(&self.program)
     }
 
+    /// Switches to the branch `name`, which is at `to`, from a commit. Where both have the same files there is nothing to do in the
+    /// work tree: HEAD alone moves, and what is changed stays so, as with `git switch`, which looks at every file.
+    fn go_to(&self, name: &str, to: &str, from: Option<&str>) -> Result<(), Error> {
+        let tree = self.tree_of(to)?;
+        let same =
+            from.is_some_and(|from| self.tree_of(from).is_ok_and(|tree_of| tree_of.is_some() && tree_of == tree));
+        if !same || is_under_way(self.git_dir()) {
+            return self.switch(&["--no-guess", name], to);
+        }
+        let why = format!("checkout: moving to {name}");
+        self.program.text(&["symbolic-ref", "-m", &why, "HEAD", &Kind::Branch.full(name)])?;
+        let hook = ["hook", "run", "--ignore-missing", "post-checkout", "--", from.unwrap_or(to), to, "1"];
+        self.program.text(&hook).map(drop)
+    }
+
     /// Whether no file stands in the way of a switch to `commit`, or a tree, but those that such a switch has written or removed.
     pub(super) fn is_half_switched(&self, commit: &str) -> Result<bool, Error> {
         let staged = ["diff-index", "--cached", "--quiet", "--ignore-submodules=all", "HEAD"];
@@ -136,10 +152,15 @@ impl Repository {
         };
         let of = |args: Vec<String>| self.program.git(&args.iter().map(String::as_str).collect::<Vec<_>>());
         let run = |args: Vec<String>| self.program.text(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut staged = None;
         let differs = !paths.is_empty() && {
+            staged = self.staged()?;
             // With HEAD's files: one whose removal is staged is known as well.
-            run(with(&["ls-files", "--error-unmatch", "--with-tree=HEAD", "--"]))?;
-            of(with(&["diff", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty", "HEAD", "--"]))?.code != 0
+            if of(with(&["ls-files", "--error-unmatch", "--"]))?.code != 0 {
+                run(with(&["ls-files", "--error-unmatch", "--with-tree=HEAD", "--"]))?;
+            }
+            let diff = ["diff", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty"];
+            of(with(&[&diff, Self::base_of(staged.as_deref())].concat()))?.code != 0
         };
         if !differs {
             if !paths.is_empty() {
@@ -149,10 +170,27 @@ impl Repository {
             let made = self.is_last_commit(message)?;
             return if made { Ok(Outcome::Already) } else { Err(Error::NothingToCommit(paths.join(", "))) };
         }
-        let mut args = with(&["commit", "--quiet", "--only", "--"]);
-        args.insert(3, format!("--message={message}"));
-        run(args)?;
+        if self.stage(paths, staged.as_deref())? {
+            self.program.text(&["commit", "--quiet", &format!("--message={message}")])?;
+        } else {
+            let mut args = with(&["commit", "--quiet", "--only", "--"]);
+            args.insert(3, format!("--message={message}"));
+            run(args)?;
+        }
         Ok(Outcome::Done)
+    }
+
+    /// Stages the files `paths`, where that leaves nothing else staged: `git commit --only` makes the index anew from HEAD, which
+    /// takes its time where there are many files. Whether it did.
+    fn stage(&self, paths: &[String], staged: Option<&[String]>) -> Result<bool, Error> {
+        let own = staged.is_some_and(|staged| staged.iter().all(|path| paths.contains(path)));
+        // A submodule is added only by `git commit` as that has it.
+        if !own || self.work_tree().join(".gitmodules").exists() {
+            return Ok(false);
+        }
+        let update = ["update-index", "--add", "--remove", "--"].into_iter();
+        let args: Vec<&str> = update.chain(paths.iter().map(String::as_str)).collect();
+        Ok(self.program.git(&args)?.code == 0)
     }
 
     /// Whether the commit at HEAD has this message, or it and what the hooks have added; then it is one that is nowhere else yet.
@@ -218,9 +256,12 @@ impl Repository {
         let base = match remote {
             None => self.get(Kind::Branch, main)?,
             Some(remote) => {
-                let base = self.fetch_branch(remote, main)?;
                 refs = self.remote_refs(remote)?;
-                base
+                let there = refs.iter().find(|other| other.name == Kind::Branch.full(main));
+                match (there, self.commit_of(&format!("refs/remotes/{remote}/{main}"))?) {
+                    (Some(there), Some(known)) if there.commit == known => known,
+                    _ => self.fetch_branch(remote, main)?,
+                }
             }
         };
         let there = refs.iter().find(|other| other.name == full).map(|other| other.commit.clone());
@@ -243,7 +284,7 @@ impl Repository {
         }
         if self.current_branch()?.as_deref() == Some(branch) {
             match self.find(Kind::Branch, main)? {
-                Some(at) if self.checked_out(main)?.is_none() => self.switch(&["--no-guess", main], &at)?,
+                Some(at) if self.checked_out(main)?.is_none() => self.go_to(main, &at, here.as_deref())?,
                 at => {
                     let at = at.unwrap_or(base);
                     self.switch(&["--detach", &at], &at)?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use hotfix::git::{Continues, Error, Kind, Outcome, Preflight, Prompts, Reach, Repository, Request, preflight};
+use hotfix::git::{Continues, Error, Kind, Known, Outcome, Preflight, Prompts, Reach, Repository, Request, preflight};
 use hotfix::vars::Environment;
 
 /// A clone `work` of the bare `remote.git` with one commit on main, tagged v1.2.3.
@@ -131,7 +131,17 @@ impl Sandbox {
         let scripts = ["./file".to_owned(), "./deploy.sh".to_owned()];
         let (branch, remote, reach) = ("hotfix/1", "origin", Reach::Online);
         let continues = Continues::Nothing;
-        let wanted = Request { tag, new_tag, branch, continues, main: "main", remote, reach, scripts: &scripts };
+        let wanted = Request {
+            tag,
+            new_tag,
+            branch,
+            continues,
+            main: "main",
+            remote,
+            reach,
+            scripts: &scripts,
+            known: Known::default(),
+        };
         preflight(path, self.env.clone(), Prompts::Never, &wanted).unwrap()
     }
 

@@ -1,0 +1,93 @@
+//! What `git` is asked once: who commits, and what is configured. Neither changes while an operation goes on.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use super::{Error, Repository};
+
+/// Who commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub email: String,
+}
+
+/// What `git` was asked and has answered.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    identity: OnceCell<Option<Identity>>,
+    settings: OnceCell<BTreeMap<String, Option<String>>>,
+}
+
+impl Repository {
+    /// What the configuration has for `name`; `None` inside where it stands without a value. It is asked once.
+    pub(super) fn setting(&self, name: &str) -> Result<Option<&Option<String>>, Error> {
+        if self.asked.settings.get().is_none() {
+            let said = self.program.text(&["config", "--list", "-z"])?;
+            let pair = |record: &str| match record.split_once('\n') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (record.to_owned(), None),
+            };
+            // Of several the last one holds.
+            let all = said.split('\0').filter(|record| !record.is_empty()).map(pair).collect();
+            let _ = self.asked.settings.set(all);
+        }
+        // The first and the last part are told in small letters, whatever is between as it is.
+        let (first, last) = (name.find('.').unwrap_or(0), name.rfind('.').unwrap_or(0));
+        let name =
+            [&name[..first].to_ascii_lowercase(), &name[first..last], &name[last..].to_ascii_lowercase()].concat();
+        Ok(self.asked.settings.get().and_then(|all| all.get(&name)))
+    }
+
+    /// Whether a setting of the configuration is true.
+    pub(super) fn is_set(&self, name: &str) -> Result<bool, Error> {
+        Ok(self.setting(name)?.is_some_and(|value| value.as_deref().is_none_or(is_true)))
+    }
+
+    /// Who commits; `None` where nobody is configured and git would have to guess. It is asked once.
+    ///
+    /// # Errors
+    /// Where `git` cannot be started.
+    pub fn identity(&self) -> Result<Option<Identity>, Error> {
+        if let Some(known) = self.asked.identity.get() {
+            return Ok(known.clone());
+        }
+        let identity = self.ask_identity()?;
+        Ok(self.asked.identity.get_or_init(|| identity).clone())
+    }
+
+    fn ask_identity(&self) -> Result<Option<Identity>, Error> {
+        let ask = |who| self.program.git(&["-c", "user.useConfigOnly=true", "var", who]);
+        if ask("GIT_AUTHOR_IDENT")?.code != 0 {
+            return Ok(None);
+        }
+        let said = ask("GIT_COMMITTER_IDENT")?;
+        let parsed = said.stdout.split_once(" <").and_then(|(name, rest)| {
+            Some(Identity { name: name.to_owned(), email: rest.split_once('>')?.0.to_owned() })
+        });
+        Ok(parsed.filter(|_| said.code == 0))
+    }
+}
+
+/// Whether a value means yes, as git reads it.
+fn is_true(value: &str) -> bool {
+    let number = value.trim_end_matches(['k', 'K', 'm', 'M', 'g', 'G']).parse::<i64>();
+    ["true", "yes", "on"].iter().any(|word| value.eq_ignore_ascii_case(word)) || number.is_ok_and(|number| number != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_true;
+
+    #[test]
+    fn a_setting_is_true_where_git_says_so() {
+        for (value, expected) in [("true", true), ("Yes", true), ("ON", true), ("1", true), ("-1", true), ("2k", true)]
+            .into_iter()
+            .chain([("", false), ("false", false), ("no", false), ("off", false), ("0", false), ("maybe", false)])
+        {
+            assert_eq!(is_true(value), expected, "{value}");
+        }
+    }
+}
