@@ -356,6 +356,7 @@ fn a_slow_answer_moves_none_of_those_after_it() {
     assert_eq!(next(0, 0), at(30));
     assert_eq!(next(0, 29), at(30));
     assert_eq!(next(0, 45), at(60), "what was missed is not made up for, and the beat is kept");
-    assert_eq!(next(30, 0), at(60), "a clock that went backwards does not make it hurry");
+    assert_eq!(next(30, 0), at(30), "a clock that went backwards does not make it hurry");
+    assert_eq!(next(7200, 0), at(30), "nor silences it for as long as it went back");
     assert_eq!(Limits::default().next_due(at(0), at(3)), at(13), "after an error without an interval");
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::monitor::Probe;
 use super::{Context, Done, Finding, Stop};
-use crate::gate::{Decision, Facts, Judged, Measurement, Verdict};
+use crate::gate::{Decision, Facts, Judged, Measurement};
 use crate::operator::Show;
 use crate::vars::text_of;
 
@@ -104,12 +104,7 @@ fn nothing(probe: &Probe) -> Vec<(&str, Value)> {
 
 /// A decision that is no pass, for the journal: the word, and why.
 pub(super) fn refused(name: &str, decision: &Decision) -> (&'static str, String) {
-    let word = match decision.verdict {
-        Verdict::Fail => "fail",
-        Verdict::Error => "error",
-        _ => "inconclusive",
-    };
-    (word, format!("{name}: {}", decision.reason))
+    (decision.verdict.word(), format!("{name}: {}", decision.reason))
 }
 
 /// The number in the middle; of an even row, the mean of the two there.

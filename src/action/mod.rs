@@ -36,7 +36,7 @@ pub use run::{make_values, was_announced};
 pub use settings::Settings;
 
 use crate::clock::{LocalFuture, Timestamp};
-use crate::gate::{Gap, Past};
+use crate::gate::{Decision, Gap, Past};
 use crate::operator::Form;
 use crate::vars::Values;
 
@@ -144,6 +144,10 @@ pub struct Vigil {
     pub gaps: Vec<Gap>,
     /// When its gate was last decided, and whether it passed.
     pub decided: Option<(Timestamp, bool)>,
+    /// What its gate came to, where nobody has said yet what is to be done about it.
+    pub breach: Option<Decision>,
+    /// Whether it only measures, and comes to nothing: somebody is being asked about what it came to.
+    pub quiet: bool,
 }
 
 /// The fact of a failed gate that says in lines what was measured.

@@ -200,12 +200,17 @@ impl Kind for Monitor {
     }
 
     fn behind<'a>(&'a self, ctx: &'a Context<'a>, vigil: Vigil) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
+        if let Some(decision) = vigil.breach.as_ref().filter(|_| !vigil.quiet) {
+            return Some(Box::pin(std::future::ready(Err(self.asks(decision)))));
+        }
         let began = vigil.began.filter(|_| self.background);
         let until = self.length.as_ref().zip(began);
         let until = until.and_then(|(length, began)| Some(began.plus(length.resolve(ctx.values).ok()?)));
         let now = ctx.world.clock.now();
         // What was not decided when its time was over is decided now, by what was measured.
-        let over = until.is_some() && vigil.decided.is_some_and(|(at, passed)| passed || until <= Some(at));
+        let over = until.is_some()
+            && (vigil.decided.is_some_and(|(at, passed)| passed || until <= Some(at))
+                || vigil.quiet && until <= Some(now));
         let probes: Vec<_> = if began.is_some() { self.probes.iter().collect() } else { self.lasting().collect() };
         let span = Span { began: began.unwrap_or(now), until, probes, shown: Shown::Not, vigil };
         (!over && !span.probes.is_empty()).then(|| -> LocalFuture<'a, _> { Box::pin(self.watch(ctx, span)) })
@@ -310,6 +315,9 @@ impl Monitor {
             }
         }
         drop(watches);
+        if vigil.quiet {
+            return result.and_then(|(_, decided)| decided.err()).map_or(Ok(Done::default()), Err);
+        }
         for (name, decision) in &passed {
             let reason = format!("{name}: {}", decision.reason);
             ctx.desk.record(Finding::Decided { decision: "pass", reason })?;
@@ -326,6 +334,14 @@ impl Monitor {
                 self.breached((&probes[at].name, &decision), &measured, ctx)
             }
         }
+    }
+
+    /// What a breach asks for, of which only what it came to is known.
+    fn asks(&self, Decision { verdict, reason }: &Decision) -> Stop {
+        if self.on_breach == OnBreach::Rollback && *verdict == Verdict::Fail {
+            return Stop::Retreat(reason.clone());
+        }
+        Stop::failed("gate", format!("the gate came to {}: {reason}", verdict.word()))
     }
 
     fn breached(

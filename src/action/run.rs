@@ -178,6 +178,7 @@ async fn follow(running: &mut Running, ctx: &Context<'_>) -> Result<End, Stop> {
     let mut view = View::new(ctx, running.offset());
     // A question that comes up meanwhile is not put anew with each thing the command writes.
     let mut disturbance = ctx.desk.disturbance();
+    let mut stopping = false;
     loop {
         tokio::select! {
             biased;
@@ -185,13 +186,18 @@ async fn follow(running: &mut Running, ctx: &Context<'_>) -> Result<End, Stop> {
                 Progress::Output(bytes) => view.show(&bytes, running.offset()),
                 Progress::Dropped(bytes) => view.dropped(bytes, running.offset()),
                 Progress::Skipped(bytes) => view.skipped(bytes, running.offset()),
-                Progress::Ended(end) => return Ok(end),
+                Progress::Ended(end) => {
+                    if stopping && !matches!(end.how, How::Stopped(_)) {
+                        ended_before(&end, ctx).await?;
+                    }
+                    return Ok(end);
+                }
                 Progress::Lost { pgid } => return Err(lost(pgid)),
             },
             disturbed = &mut disturbance => {
                 match disturbed {
                     Disturbance::Stop(stop) => return Err(stop),
-                    Disturbance::Attention(_) => attend(running, ctx).await?,
+                    Disturbance::Attention(_) => stopping |= attend(running, ctx).await?,
                 }
                 disturbance = ctx.desk.disturbance();
             }
@@ -199,12 +205,26 @@ async fn follow(running: &mut Running, ctx: &Context<'_>) -> Result<End, Stop> {
     }
 }
 
-async fn attend(running: &Running, ctx: &Context<'_>) -> Result<(), Stop> {
+/// Asks what is to become of a command that runs. Whether it was told to stop.
+async fn attend(running: &Running, ctx: &Context<'_>) -> Result<bool, Stop> {
     let prompt = "The command is still running. Go on waiting, stop it, or leave it running and go?".to_owned();
     let form = Form::Way(vec![Way::Wait, Way::Stop, Way::Detach]);
     match ctx.desk.ask(Asked { purpose: Purpose::Command, prompt, form }).await? {
-        Answer::Way { way: Way::Stop, .. } => running.stop(&ctx.world.operator).map_err(Stop::broken),
+        Answer::Way { way: Way::Stop, .. } => running.stop(&ctx.world.operator).map_err(Stop::broken).map(|()| true),
         Answer::Way { way: Way::Detach, .. } => Err(Stop::Detached),
+        _ => Ok(false),
+    }
+}
+
+/// The command had ended by itself when it was to be stopped: whoever wanted that says whether the run goes on.
+async fn ended_before(end: &End, ctx: &Context<'_>) -> Result<(), Stop> {
+    let prompt = format!(
+        "The command had ended by itself, before it could be stopped: {}. Go on from there, or pause?",
+        end.how
+    );
+    let form = Form::Way(vec![Way::Wait, Way::Pause]);
+    match ctx.desk.ask(Asked { purpose: Purpose::Command, prompt, form }).await? {
+        Answer::Way { way: way @ Way::Pause, reason } => Err(Stop::Way { way, reason }),
         _ => Ok(()),
     }
 }

@@ -50,6 +50,10 @@ impl Engine {
         let answer = match desk.ask(Asked { purpose, prompt, form: Form::Way(ways) }).await {
             Err(Stop::Missing(_)) if back => return self.leave(key, failure.message),
             Err(Stop::Missing(_)) => return Err(Stop::failed("failed", format!("{key}: {}", failure.message))),
+            // A watch that broke in has decided more than this question asks.
+            Err(stop @ (Stop::Retreat(_) | Stop::Way { way: Way::Rollback, .. })) => {
+                return self.settle(key, stop).await;
+            }
             answer => answer?,
         };
         match answer {
@@ -188,6 +192,10 @@ impl Engine {
         let lost = || Failure { reason: LOST, message: "nobody knows how it ended".to_owned(), facts: Map::new() };
         let answer = match desk.ask(asked).await {
             Err(Stop::Missing(_)) if back => return self.failed(key, lost()),
+            // A watch that broke in has decided more than this question asks.
+            Err(stop @ (Stop::Retreat(_) | Stop::Way { way: Way::Rollback, .. })) => {
+                return self.settle(key, stop).await;
+            }
             answer => answer?,
         };
         match answer {

@@ -179,10 +179,25 @@ fn missing(question: &Question) -> String {
     format!("{}: {} ({fits})", question.step, question.prompt)
 }
 
-/// What gates in the background have to ask about, until the terminal is ours again.
-struct Held<'a> {
+/// What gates in the background have to ask about, until it can be asked.
+pub(super) struct Held<'a> {
     engine: &'a Engine,
     breaches: Vec<(String, Stop)>,
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn of(engine: &'a Engine) -> Self {
+        Self { engine, breaches: Vec::new() }
+    }
+
+    pub(super) fn hold(&mut self, key: &str, stop: Stop) {
+        self.breaches.push((key.to_owned(), stop));
+    }
+
+    /// It was asked.
+    pub(super) fn let_go(&mut self) {
+        self.breaches.clear();
+    }
 }
 
 impl Drop for Held<'_> {
@@ -194,11 +209,11 @@ impl Drop for Held<'_> {
 impl StepDesk<'_> {
     /// Ends when the step is not to go on, and asks nothing.
     async fn stop(&self) -> Stop {
-        let mut held = Held { engine: self.engine, breaches: Vec::new() };
+        let mut held = Held::of(self.engine);
         loop {
             match self.engine.trouble().await {
                 Trouble::Stop(stop) => return stop,
-                Trouble::Breach(key, stop @ Stop::Failed(_)) => held.breaches.push((key, stop)),
+                Trouble::Breach(key, stop @ Stop::Failed(_)) => held.hold(&key, stop),
                 Trouble::Breach(key, stop) => {
                     if let Err(stop) = self.engine.breached(&key, stop).await {
                         return stop;
@@ -218,6 +233,20 @@ impl StepDesk<'_> {
         Disturbance::Stop(stop)
     }
 
+    /// Ends when nothing is watched any more that somebody could come for.
+    async fn wait_for_somebody(&self) -> Result<(), Stop> {
+        loop {
+            tokio::select! {
+                biased;
+                trouble = self.engine.trouble() => match trouble {
+                    Trouble::Stop(stop) => return Err(stop),
+                    Trouble::Breach(key, stop) => self.engine.breached(&key, stop).await?,
+                },
+                () = self.engine.wait_for_watches() => return Ok(()),
+            }
+        }
+    }
+
     async fn lent(&self, loan: &Loan) -> Result<Left, Stop> {
         let mut lent = self.engine.operator.lend(loan);
         let ended = tokio::select! {
@@ -228,11 +257,7 @@ impl StepDesk<'_> {
         match ended {
             Ok(left) => Ok(left),
             Err(Unanswered::Missing) => {
-                tokio::select! {
-                    biased;
-                    stop = self.stop() => return Err(stop),
-                    () = self.engine.wait_for_watches() => {}
-                }
+                self.wait_for_somebody().await?;
                 let step = self.key.clone();
                 if self.purpose == Purpose::Step && self.engine.course() == Course::Forward {
                     // It has not begun, and nobody need be asked whether it has.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::desk::Held;
 use super::halt::Halt;
 use super::trouble::Trouble;
 use super::{Engine, Retreat};
@@ -190,13 +191,18 @@ impl Engine {
             output: None,
             measured: Vec::new(),
         };
+        let mut held = Held::of(self);
         loop {
             let answered = tokio::select! {
                 biased;
                 answer = self.operator.ask(&question) => answer,
                 trouble = self.trouble() => match trouble {
                     Trouble::Stop(stop) => return Err(stop),
-                    Trouble::Breach(..) => continue,
+                    // It is asked about behind this question, where that is not a yes.
+                    Trouble::Breach(key, stop) => {
+                        held.hold(&key, stop);
+                        continue;
+                    }
                 },
             };
             let (step, purpose) = (question.step.clone(), question.purpose);

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::Engine;
-use super::desk::StepDesk;
+use super::desk::{Held, StepDesk};
 use super::place::Origin;
 use crate::action::{Asked, Behind, COURSE, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
 use crate::clock::Timestamp;
@@ -48,6 +48,15 @@ struct Running {
     go_on: Rc<Notify>,
     /// Whether it ends when another takes over.
     open: bool,
+}
+
+/// What a watch is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// To come to something.
+    Deciding,
+    /// To measure on while somebody is asked.
+    Quiet,
 }
 
 /// A step that is to watch: its key, and since when where it lasts as long as it says.
@@ -103,7 +112,7 @@ impl Engine {
         let (values, settings, place, world) = (&values, &settings, &place, &self.world);
         let ctx = Context { values, settings, place, world, desk: &desk };
         let mut bears = 0;
-        while let Some(watch) = action.kind().behind(&ctx, self.vigil(key, began, bears)) {
+        while let Some(watch) = action.kind().behind(&ctx, self.vigil(key, began, (bears, Mode::Deciding))) {
             match watch.await {
                 Ok(_) => {
                     self.show(Show::Info(&format!("{key}: what it watched is as it should be")));
@@ -112,17 +121,35 @@ impl Engine {
                 Err(stop @ (Stop::Failed(_) | Stop::Retreat(_))) => {
                     self.breaches.borrow_mut().push_back((key.to_owned(), stop));
                 }
-                // The journal could not be written, or somebody took over: the loop learns of it by itself.
-                Err(_) => return Ok(()),
+                // Whoever took over, or the signal that came, is heard of by itself.
+                Err(Stop::Yielded(_) | Stop::Signal(_)) => return Ok(()),
+                // A watch that cannot be written down does not end unsaid.
+                Err(stop) => {
+                    self.breaches.borrow_mut().push_back((key.to_owned(), stop));
+                    return Ok(());
+                }
             }
-            go_on.notified().await;
+            // Whoever is asked may want to see whether it recovers.
+            let quiet = action.kind().behind(&ctx, self.vigil(key, began, (u32::MAX, Mode::Quiet)));
+            let quiet = async {
+                match quiet {
+                    Some(quiet) => _ = quiet.await,
+                    None => {}
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                biased;
+                () = go_on.notified() => {}
+                () = quiet => {}
+            }
             bears = BEARS;
         }
         Ok(())
     }
 
     /// How the step `key` goes on watching: as whoever watched before left it.
-    fn vigil(&self, key: &str, began: Option<Timestamp>, bears: u32) -> Vigil {
+    fn vigil(&self, key: &str, began: Option<Timestamp>, (bears, mode): (u32, Mode)) -> Vigil {
         let state = self.run(|run| run.step(key));
         let since = began.or(state.began_at).unwrap_or(Timestamp::from_millis(0));
         // What was counted for a decision does not count again.
@@ -131,7 +158,8 @@ impl Engine {
             self.lack_samples(&error);
             Past::default()
         });
-        Vigil { began, bears, past, gaps: state.gaps, decided: state.decided }
+        let (gaps, decided, breach) = (state.gaps, state.decided, state.breach);
+        Vigil { began, bears, past, gaps, decided, breach, quiet: mode == Mode::Quiet }
     }
 
     /// What is to watch now.
@@ -252,6 +280,17 @@ impl Engine {
 
     /// A gate in the background was breached: asks what to do, unless the runbook says it.
     pub(super) async fn breached(&self, key: &str, stop: Stop) -> Result<(), Stop> {
+        // What the question breaks in on may end and take it along: it is asked at the next, then.
+        let mut open = Held::of(self);
+        if let Stop::Failed(failure) = &stop {
+            open.hold(key, Stop::Failed(failure.clone()));
+        }
+        let asked = self.ask_about(key, stop).await;
+        open.let_go();
+        asked
+    }
+
+    async fn ask_about(&self, key: &str, stop: Stop) -> Result<(), Stop> {
         let failure = match stop {
             Stop::Failed(failure) => failure,
             // Production is back: there is nothing that the runbook could mean by it.

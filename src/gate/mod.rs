@@ -70,6 +70,20 @@ pub enum Verdict {
     Error,
 }
 
+impl Verdict {
+    /// As the journal has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// A verdict and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
@@ -136,7 +150,9 @@ impl Limits {
     pub fn next_due(&self, due: Timestamp, now: Timestamp) -> Timestamp {
         let Some(interval) = self.interval.filter(|interval| !interval.is_zero()) else { return now.plus(RETRY) };
         let missed = now.since(due).as_millis() / interval.as_millis().max(1);
-        due.plus(interval.saturating_mul(u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1)))
+        let next = due.plus(interval.saturating_mul(u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1)));
+        // A clock that was set back makes nobody wait for longer than that.
+        next.min(now.plus(interval))
     }
 
     /// What is wrong with them, where anything is.

@@ -1,10 +1,11 @@
 //! How a record changes the run.
 
 use serde::Deserialize as _;
+use serde_json::Value;
 
 use super::{Failure, Files, Phase, Repeat, Run, StageStatus, Status, StepState, Undo, UndoState, UndoStatus, plain};
 use crate::event::{Event, Record};
-use crate::gate::{GAP, Gap};
+use crate::gate::{Decision, GAP, Gap, Verdict};
 use crate::operator::{Answer, Purpose, Way};
 
 /// How the question before a step that affects production begins.
@@ -37,9 +38,17 @@ impl Run {
             Event::StageFinished { stage } => self.set_stage(stage, StageStatus::Closed),
             Event::PromptAnswered { step, purpose, question, answer } => {
                 self.answered(step, *purpose, (question, answer));
+                let pauses = matches!(answer, Answer::Way { way: Way::Pause, .. });
+                if let (Purpose::Command, false, Some(state)) = (*purpose, pauses, self.steps.get_mut(step))
+                    && state.breach.take().is_some()
+                {
+                    // It counts anew from where somebody said that it is to go on.
+                    state.decided = Some((record.at, false));
+                }
             }
             Event::RollbackStarted { to, blind, .. } => {
                 self.blind |= blind;
+                self.steps.values_mut().for_each(|state| state.breach = None);
                 let again = self.phase == Phase::Back && self.rollback_to() == Some(to);
                 self.vars.insert("rollback_to".to_owned(), to.clone().into());
                 self.phase = Phase::Back;
@@ -49,9 +58,14 @@ impl Run {
                 // What cannot be read as one is a gap that nobody knows the length of: the log has it all the same.
                 self.steps.entry(step.clone()).or_default().gaps.extend(Gap::deserialize(value));
             }
-            Event::GateDecided { step, decision, samples, .. } => {
+            Event::GateDecided { step, decision, samples, reason } => {
                 self.sealed = self.sealed.max(samples.as_ref().map_or(0, |seal| seal.bytes));
-                self.steps.entry(step.clone()).or_default().decided = Some((record.at, decision == "pass"));
+                let state = self.steps.entry(step.clone()).or_default();
+                let verdict = Verdict::deserialize(Value::from(decision.as_str())).unwrap_or(Verdict::Error);
+                state.decided = Some((record.at, verdict == Verdict::Pass));
+                // What a step that is under way comes to is its own end.
+                let is_behind = state.status != Status::Started && verdict != Verdict::Pass;
+                state.breach = is_behind.then(|| Decision { verdict, reason: reason.clone() });
             }
             Event::RunPaused { .. } => self.paused(),
             Event::UndoStarted { step, identity, .. } => {
@@ -80,6 +94,7 @@ impl Run {
                 state.began_at = Some(record.at);
                 state.gaps.clear();
                 state.decided = None;
+                state.breach = None;
                 state.files = fact("tree").map(|tree| Files { head: fact("head"), tree });
                 self.keep_vars(step);
             }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::gate::Gap;
+use crate::gate::{Decision, Gap};
 use crate::operator::Answer;
 
 mod fold;
@@ -73,6 +73,8 @@ pub struct StepState {
     pub gaps: Vec<Gap>,
     /// When its gate was last decided since then, and whether it passed.
     pub decided: Option<(Timestamp, bool)>,
+    /// What its gate came to behind other steps, where nobody has said yet what is to be done about it.
+    pub breach: Option<Decision>,
     pending: usize,
 }
 

@@ -39,6 +39,8 @@ pub(crate) enum Does {
     Thinks(i64),
     /// Waits until it is so many minutes after the run began, and does this then.
     At(i64, Box<Does>),
+    /// Makes this file, and thinks on until something comes between.
+    Touches(PathBuf),
     /// Has the machine sleep for so many minutes, and does this then.
     Sleeps(i64, Box<Does>),
 }
@@ -94,6 +96,10 @@ impl Person {
                         tokio::task::yield_now().await;
                     }
                     self.does(*then, question).await
+                }
+                Does::Touches(path) => {
+                    std::fs::write(path, "").unwrap();
+                    std::future::pending().await
                 }
                 Does::Sleeps(minutes, then) => {
                     self.sleeps(minutes);
@@ -273,6 +279,19 @@ impl Lab {
         let left: Vec<_> = person.plan.borrow().iter().map(|(step, _)| step.clone()).collect();
         assert!(left.is_empty(), "planned and not asked: {left:?}; asked: {:?}", person.asked.borrow());
         Drive { ending, asked: person.asked.take(), heard: heard.0.take() }
+    }
+
+    /// Cuts the log off behind the first record of this event; no undo has begun then.
+    pub(crate) fn cut_behind(&self, event: &str) {
+        let text = self.journal();
+        let at = text.find(&format!("\"event\":\"{event}\"")).unwrap();
+        let end = at + text[at..].find('\n').unwrap() + 1;
+        std::fs::write(&self.paths.journal, &text[..end]).unwrap();
+        for entry in std::fs::read_dir(&self.paths.output).unwrap().map(Result::unwrap) {
+            if entry.file_name().to_string_lossy().starts_with("undo.") {
+                std::fs::remove_file(entry.path()).unwrap();
+            }
+        }
     }
 
     pub(crate) fn events(&self) -> Vec<Event> {

@@ -131,10 +131,12 @@ impl<'a> Watch<'a> {
         Self { before, ..self }
     }
 
-    /// How far apart two readings may be for nothing to be missed between them, and how late the first; nothing where it is read
-    /// once.
+    /// How far apart two readings may be for nothing to be missed between them, and how late the first; nothing where it comes to
+    /// an end by itself.
     pub(super) fn beat(&self) -> Option<(Duration, Duration)> {
-        let apart = self.limits.interval?.saturating_mul(2).saturating_add(self.deadline).saturating_add(SLACK);
+        // One that comes to an end by its count makes no gap when it has.
+        let interval = self.limits.interval.filter(|_| self.limits.count.is_none())?;
+        let apart = interval.saturating_mul(2).saturating_add(self.deadline).saturating_add(SLACK);
         Some((apart, self.delay))
     }
 
@@ -231,7 +233,9 @@ impl<'a> Watch<'a> {
         told(&self.gauge)?;
         self.ctx.desk.sample(&probe, &judged.value, outcome);
         let value = judged.value.clone();
-        if last.replace(judged).is_none_or(|last| last.measurement.word() != outcome) {
+        // Where somebody is being asked, how it stood is on record.
+        let is_first_told = self.bears < u32::MAX;
+        if last.replace(judged).map_or(is_first_told, |last| last.measurement.word() != outcome) {
             self.ctx.desk.record(Finding::Measured { probe, value, outcome })?;
         }
         Ok(())
