@@ -278,3 +278,39 @@ fn ctrl_c_while_a_command_runs_asks_what_to_do_with_it_and_left_running_it_is_ta
     assert_eq!(person.code().0, 130);
     assert_eq!(std::fs::read_to_string(&flag).unwrap().lines().count(), 1, "it ran once");
 }
+
+#[test]
+fn a_command_that_had_ended_when_it_was_to_be_stopped_is_said_and_nothing_goes_on_unasked() {
+    let world = World::new();
+    let dir = world.sandbox.dir().display().to_string();
+    let runbook = world.sandbox.dir().join("ended.yaml");
+    let text = format!(
+        "name: ended\nversion: 1\nstages:\n  - id: s\n    steps:\n      \
+         - {{id: a, run: 'echo a >>{dir}/calls; echo up; while ! test -e {dir}/go; do sleep 0.05; done; touch {dir}/over'}}\n      \
+         - {{id: b, run: 'echo b >>{dir}/calls'}}\n"
+    );
+    std::fs::write(&runbook, text).unwrap();
+    let mut person = Person::at(&world, &["start", "v1.2.3", "1234", "--runbook", &runbook.display().to_string()]);
+    person.sees(&["up"]);
+    person.types("\u{3}");
+    person.sees(&["Go on waiting, stop it, or leave it running", LISTENS]);
+    std::fs::write(world.sandbox.dir().join("go"), "").unwrap();
+    let status = world.runs().last().unwrap().join("output/s.a.1.status");
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !std::fs::read_to_string(&status).unwrap().contains("ended") {
+        assert!(std::time::Instant::now() < end, "it does not end");
+        std::thread::yield_now();
+    }
+    person.types("2");
+    person.sees(&[">  2."]);
+    person.types("\r");
+    person.sees(&["had ended by itself, before it could be stopped: exit code 0", LISTENS]);
+    let calls = || std::fs::read_to_string(world.sandbox.dir().join("calls")).unwrap();
+    assert_eq!(calls(), "a\n");
+    person.types("2");
+    person.sees(&[">  2."]);
+    person.types("\r");
+    assert_eq!(person.code().0, 9);
+    ends(&world.hotfix(&["resume"]), 0);
+    assert_eq!(calls(), "a\nb\n", "it is taken up as it ended");
+}
