@@ -104,7 +104,7 @@ fn another_version_is_asked_about_where_a_rollback_is_incomplete() {
     small.back(&answers, &[], 11);
     std::fs::write(small.world.sandbox.dir().join("ok"), "").unwrap();
     let said = small.back(&answers, &["--to", "v1.2.2"], 10);
-    assert!(said.contains("Rolling back to v1.2.2"), "{said}");
+    assert!(said.contains("What a rollback to v1.2.2 does:"), "{said}");
     assert!(small.did().contains(&"undo v1.2.2".to_owned()), "{:?}", small.did());
 }
 

@@ -41,20 +41,21 @@ fn question(scenario: &str) -> Option<Question> {
         "approve" => Form::Approve { not: "Ann".into() },
         "hand" => Form::Hand,
         "shell" => Form::Shell { dir: "/".into(), env: vec![("HOTFIX_TAG".into(), "v1.2.3".into())] },
-        "way" | "plan" => Form::Way(ways),
+        "way" | "tall" => Form::Way(ways),
         _ => return None,
     };
     let long = "This question is long, it takes one line where there is room, else two.";
     Some(Question {
         step: "stage/step".into(),
         purpose: Purpose::Step,
-        prompt: if scenario == "long" { long.into() } else { "What now, \u{1b}[2Joperator?".into() },
+        prompt: match scenario {
+            "long" => long.into(),
+            "tall" => (1..=40).map(|number| format!("undo {number}\n")).collect::<String>() + "What now, operator?",
+            _ => "What now, \u{1b}[2Joperator?".into(),
+        },
         form,
         menu: vec![Way::Retry, Way::Skip, Way::Rollback, Way::Pause],
-        rollback: match scenario {
-            "plan" => (1..=40).map(|number| format!("undo {number}")).collect(),
-            _ => vec!["./deploy-production.sh v1.2.3".into()],
-        },
+        rollback: Vec::new(),
         output: std::env::var_os("HOTFIX_SHOWN").map(PathBuf::from),
         measured: Vec::new(),
     })
