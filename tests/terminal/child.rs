@@ -34,6 +34,7 @@ fn question(scenario: &str) -> Option<Question> {
         "text" | "again" | "long" | "panic" => Form::Text,
         "number" => Form::Number,
         "editor" => Form::Editor { initial: String::new() },
+        "begun" => Form::Editor { initial: "Draft:".into() },
         "choice" => Form::Choice(vec!["SEV1".into(), "SEV2".into(), "SEV3".into()]),
         "choices" => Form::Choices(vec!["web".into(), "api".into()]),
         "checklist" => Form::Checklist(vec![item("tests", false), item("docs", true), item("review", false)]),
