@@ -51,7 +51,9 @@ fn question(scenario: &str) -> Option<Question> {
         purpose: Purpose::Step,
         prompt: match scenario {
             "long" => long.into(),
-            "tall" => (1..=40).map(|number| format!("undo {number}\n")).collect::<String>() + "What now, operator?",
+            "tall" => {
+                (1..=40).map(|number| format!("undo {number}")).collect::<Vec<_>>().join("\n") + "\nWhat now, operator?"
+            }
             _ => "What now, \u{1b}[2Joperator?".into(),
         },
         form,
