@@ -8,6 +8,7 @@ use std::rc::Rc;
 use clap::{Args, ValueEnum};
 
 use super::{Exit, Trouble};
+use crate::mask::Masker;
 use crate::operator::scripted::Scripted;
 use crate::operator::{Operator, Screen};
 use crate::terminal::{Language, Plain, Settings, Terminal};
@@ -85,17 +86,19 @@ pub(super) fn away(look: &Look, environment: &Environment) -> Console {
     (Rc::new(Scripted::away()), Rc::new(Plain::new(look.settings(environment))))
 }
 
-/// Opens the console. `known` are the steps that answers may be for, `used` how many each has used.
+/// Opens the console. `known` are the steps that answers may be for, `used` how many each has used,
+/// `masker` what an answer is shown without.
 pub(super) fn open(
     look: &Look,
     environment: &Environment,
     answers: Option<&PathBuf>,
     (known, used): (&[String], BTreeMap<String, usize>),
+    masker: &Masker,
 ) -> Result<Console, Trouble> {
     let settings = look.settings(environment);
     let person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if answers.is_none() && person {
-        let terminal = Rc::new(Terminal::open(settings)?);
+        let terminal = Rc::new(Terminal::open(settings)?.masked(masker.clone()));
         return Ok((Rc::clone(&terminal) as Rc<dyn Operator>, terminal));
     }
     let text = match answers {

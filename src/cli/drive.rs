@@ -78,7 +78,7 @@ impl Session {
         let opened = Journal::open(&paths.journal, author.clone());
         let (journal, records) = opened.map_err(|error| Trouble::new(Exit::AuditFailed, whole(&error)))?;
         let run = folded(&runbook, &records);
-        let console = self.console(&run)?;
+        let console = self.console(&run, &masker)?;
         let book = Book::new(journal, run, author, Rc::new(SystemClock), masker);
         self.assemble(book, runbook, console, paths)
     }
@@ -91,20 +91,22 @@ impl Session {
         records: &[Record],
     ) -> Result<Engine, Trouble> {
         let run = folded(&runbook, records);
-        let console = self.console(&run)?;
         let (_, masker) = self.masker(&runbook)?;
+        let console = self.console(&run, &masker)?;
         let aside = paths.dir.join(crate::engine::ASIDE);
         let author = self.author(&paths.id, &masker);
         let book = Book::without_journal(run, author, Rc::new(SystemClock), masker, &aside);
         self.assemble(book, runbook, console, paths)
     }
 
-    pub(super) fn console(&self, run: &Run) -> Result<Console, Trouble> {
+    /// Who answers. `masker` takes the secrets out of the answers that stay on the screen.
+    pub(super) fn console(&self, run: &Run, masker: &Masker) -> Result<Console, Trouble> {
         if self.away {
             return Ok(console::away(&self.look, &self.environment));
         }
         let known = run.outline().keys();
-        console::open(&self.look, &self.environment, self.answers.as_ref(), (&known, run.answers_used()))
+        let (look, environment) = (&self.look, &self.environment);
+        console::open(look, environment, self.answers.as_ref(), (&known, run.answers_used()), masker)
     }
 
     fn assemble(&self, book: Book, runbook: Runbook, console: Console, paths: RunPaths) -> Result<Engine, Trouble> {

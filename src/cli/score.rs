@@ -60,7 +60,7 @@ impl Score {
         )?;
         let seconds = |took: Duration| format!("{:.1} s", took.as_secs_f64());
         let brief = |took: Duration| if took.as_secs() < 60 { seconds(took) } else { brief(took) };
-        line("Time to mitigate", &to_mitigate.map_or_else(|| "production is not well yet".to_owned(), brief))?;
+        line("Time to mitigate", &to_mitigate.map_or_else(|| "not mitigated yet".to_owned(), brief))?;
         let steps = format!("{done} done, {by_hand} by hand, {skipped} skipped, {not_needed} not needed");
         line("Steps", &steps)?;
         line("Failed attempts", &failed.to_string())?;

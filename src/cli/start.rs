@@ -93,7 +93,8 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let prepared = Prepared::of(target, &loaded.runbook, &session)?;
     let warnings = prepared.preflight(&loaded, &session)?;
     // The answers are read before anything starts, so that one for an unknown step stops it here.
-    let console = session.console(&Run::new(Outline::of(&loaded.runbook)))?;
+    let (_, masker) = session.masker(&loaded.runbook)?;
+    let console = session.console(&Run::new(Outline::of(&loaded.runbook)), &masker)?;
     let incident_began = began::began(since, &console, look.language(&session.environment))?;
     drop(console);
     let mut lock = session.lock("a new run")?;

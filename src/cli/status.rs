@@ -281,9 +281,10 @@ fn show(
 fn incident(status: &Status, began: Timestamp, now: Timestamp) -> String {
     match status.mitigated {
         Some(well) => format!(
-            "began {}; production was well again {}, after {}",
+            "began {}; mitigated {}{}, after {}",
             began.local_in_full(),
             moment(well, now),
+            status.rolled_back_to.as_ref().map(|to| format!(" by the rollback to {to}")).unwrap_or_default(),
             brief(well.since(began))
         ),
         None if is_over(status) => format!("began {}", began.local_in_full()),

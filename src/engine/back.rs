@@ -12,8 +12,11 @@ use crate::event::Event;
 use crate::git;
 use crate::operator::{Answer, Form, Outcome, Presence, Purpose, Show, Way};
 use crate::process::{self, Found};
-use crate::run::{Next, Run, UNKNOWN_END, UndoStatus};
-use crate::runbook::Step;
+use crate::run::{Next, Run, Status, Trigger, UNKNOWN_END, UndoStatus};
+use crate::runbook::{Body, Step};
+
+/// What looks at nothing, by the name of its action.
+const TELLING: [&str; 2] = ["note", "notify"];
 
 impl Engine {
     /// Undoes the step `key`.
@@ -144,7 +147,12 @@ impl Engine {
         self.brought_back.set(true);
         self.remove_worktrees();
         if touched {
-            self.show(Show::Info(&format!("Production is back on {to}, and validated.")));
+            let validated = match self.validated() {
+                Some(true) => ", and validated.",
+                Some(false) => ". What validates it was left out: look yourself.",
+                None => ". Nothing in the runbook validates it: look yourself.",
+            };
+            self.show(Show::Info(&format!("Production is back on {to}{validated}")));
         } else {
             self.show(Show::Info("Production was never touched: nothing of it was run."));
         }
@@ -166,6 +174,24 @@ impl Engine {
         let asked = Asked { purpose: Purpose::Aftermath, prompt: prompt.to_owned(), form: Form::Confirm };
         let answer = StepDesk::new(self, ROLLBACK, vec![Way::Pause]).ask(asked).await;
         Ok((!matches!(answer, Ok(Answer::Yes))).then_some(Ending::RolledBack))
+    }
+
+    /// Whether a step of the rollback's own stage has looked at production; `None` where there is no such step. One that brings
+    /// production back or sends a message looks at nothing.
+    fn validated(&self) -> Option<bool> {
+        self.run(|run| {
+            let own = run.outline().stages.iter().filter(|stage| stage.trigger == Trigger::Rollback);
+            let ids: Vec<_> = own.map(|stage| stage.id.as_str()).collect();
+            let of_stage = |key: &str| key.split('/').next().is_some_and(|id| ids.contains(&id));
+            let tells = |step: &Step| matches!(&step.body, Body::Action(action) if TELLING.contains(&action.name()));
+            let looks = |key: &str| {
+                run.outline().step(key).is_some_and(|step| !step.reach.is_production())
+                    && self.find(key).is_ok_and(|(_, step)| !tells(step))
+            };
+            let keys: Vec<_> = run.outline().keys().into_iter().filter(|key| of_stage(key) && looks(key)).collect();
+            let done = |key: &String| matches!(run.step(key).status, Status::Done | Status::DoneByHand);
+            (!keys.is_empty()).then(|| keys.iter().any(done))
+        })
     }
 
     /// What of the rollback was left, with what would do it.

@@ -270,7 +270,8 @@ impl Engine {
     fn tell(&self, news: &[Record]) {
         for record in news {
             if let Event::NoteAdded { text } = &record.event {
-                self.screen.show(Show::Info(&format!("{}: {text}", record.by)));
+                // Who wrote it may not have had the secrets that are known here.
+                self.show(Show::Info(&format!("{}: {text}", record.by)));
             }
         }
     }

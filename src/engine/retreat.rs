@@ -179,7 +179,7 @@ impl Engine {
         let plan = self.plan_lines(retreat);
         self.warn_of_unwatched();
         self.warn_of_stop(Some(&to));
-        self.show(Show::Warning(&format!("Rolling back to {to}:")));
+        self.show(Show::Warning(&format!("What a rollback to {to} does:")));
         plan.iter().for_each(|line| self.show(Show::Info(line)));
         let question = Question {
             step: ROLLBACK.to_owned(),

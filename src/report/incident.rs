@@ -35,6 +35,8 @@ pub(super) struct Incident {
     pub(super) ended: Option<Timestamp>,
     pub(super) seconds: Option<u64>,
     pub(super) mitigated: Option<Timestamp>,
+    #[serde(skip)]
+    pub(super) rolled_back_to: Option<String>,
     pub(super) seconds_to_mitigate: Option<u64>,
     pub(super) production: Production,
     pub(super) attention: Vec<Attention>,
@@ -151,6 +153,7 @@ impl Incident {
             ended,
             seconds: until.and_then(since_began),
             mitigated,
+            rolled_back_to: rolled_back(source.records).map(|(_, to)| to.to_owned()),
             seconds_to_mitigate: mitigated.and_then(since_began),
             production: production(source),
             attention: attention(source, &run),

@@ -66,6 +66,7 @@ fn summary(page: &mut Page, incident: &Incident) {
     let drivers: Vec<_> = drivers
         .map(|person| format!("{} on {}", person.name, person.hosts.iter().cloned().collect::<Vec<_>>().join(", ")))
         .collect();
+    let by = incident.rolled_back_to.as_ref().map(|to| format!(", by the rollback to {to}")).unwrap_or_default();
     let never = if incident.ended.is_some() { "not mitigated by this run" } else { "not yet mitigated" };
     let so_far = if incident.ended.is_some() { "Duration" } else { "Duration so far" };
     let rows = [
@@ -76,7 +77,7 @@ fn summary(page: &mut Page, incident: &Incident) {
         ("Run began", moment(incident.began)),
         ("Ended", Some(moment(incident.ended).unwrap_or_else(|| "not yet".to_owned()))),
         (so_far, length(incident.seconds)),
-        ("Mitigated", moment(incident.mitigated)),
+        ("Mitigated", moment(incident.mitigated).map(|at| at + &by)),
         ("Time to mitigate", Some(length(incident.seconds_to_mitigate).unwrap_or_else(|| never.to_owned()))),
         ("Driven by", Some(drivers.join("; "))),
     ];

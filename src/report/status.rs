@@ -31,7 +31,7 @@ pub struct Status {
     pub began: Option<Timestamp>,
     /// When the incident began, from which every elapsed time counts.
     pub incident_began: Option<Timestamp>,
-    /// When production was well again.
+    /// When the incident was mitigated: production validated on the new version, or rolled back.
     pub mitigated: Option<Timestamp>,
     /// Whom to call while the incident lasts, the earliest first.
     pub escalation: Vec<Escalation>,
@@ -47,6 +47,8 @@ pub struct Status {
     pub production: Production,
     /// When production was back, where it was taken back.
     pub rolled_back: Option<Timestamp>,
+    /// On which version it was then.
+    pub rolled_back_to: Option<String>,
     /// What a rollback could not take back, by step.
     pub left: Vec<String>,
     /// The last record.
@@ -152,7 +154,8 @@ pub fn status(source: &Source<'_>, run: &Run) -> Status {
         stage,
         step,
         production: production(source),
-        rolled_back: rolled_back(source.records),
+        rolled_back: rolled_back(source.records).map(|(at, _)| at),
+        rolled_back_to: rolled_back(source.records).map(|(_, to)| to.to_owned()),
         left: run.left().into_iter().map(str::to_owned).collect(),
         last: source.records.last().map(|record| LastRecord { seq: record.seq, at: record.at }),
         commands: commands(source.id, run.phase()),
@@ -188,13 +191,16 @@ pub(super) fn phase(phase: Phase) -> &'static str {
     }
 }
 
-/// When production was back; `None` again while another rollback is under way.
-pub(super) fn rolled_back(records: &[Record]) -> Option<Timestamp> {
+/// When production was back, and on which version; `None` again while another rollback is under way.
+pub(super) fn rolled_back(records: &[Record]) -> Option<(Timestamp, &str)> {
     let ends = records.iter().rev();
     let last = ends
         .into_iter()
         .find(|record| matches!(record.event, Event::RunRolledBack { .. } | Event::RollbackStarted { .. }));
-    last.filter(|record| matches!(record.event, Event::RunRolledBack { .. })).map(|record| record.at)
+    last.and_then(|record| match &record.event {
+        Event::RunRolledBack { to } => Some((record.at, to.as_str())),
+        _ => None,
+    })
 }
 
 fn commands(id: &str, phase: Phase) -> Vec<String> {

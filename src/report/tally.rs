@@ -14,7 +14,7 @@ use crate::run::{Run, Status, Trigger};
 pub struct Tally {
     /// How it stands, in words.
     pub result: String,
-    /// From the beginning of the incident until production was well again: validated on the new version, or back on the old one.
+    /// From the beginning of the incident until it was mitigated: production validated on the new version, or back on the old one.
     pub to_mitigate: Option<Duration>,
     /// Steps that succeeded.
     pub done: usize,

@@ -193,7 +193,7 @@ pub struct Run {
     stage_began: Option<Timestamp>,
     mitigated: Option<Timestamp>,
     informed: Option<Timestamp>,
-    /// Whether a message has gone out since production was well again.
+    /// Whether a message has gone out since it was mitigated.
     announced: bool,
     blind: bool,
     records: u64,

@@ -19,17 +19,23 @@ const END: &str = ".";
 const SLOT: &str = "text";
 
 impl Session<'_> {
-    /// Has a text written; begins with `initial`, or with what had been written before.
+    /// Has a text written; begins with `initial`, or with what had been written before, and behind it what was typed ahead of
+    /// the editor.
     pub(super) async fn editor(&mut self, question: &Question, initial: &str) -> Result<String, Leave> {
         let text = self.text();
         let env = Environment::of_process();
         let editor = env.get("VISUAL").or_else(|| env.get("EDITOR")).unwrap_or("vi");
         let mut above = fill(text.editor, &[editor]);
         loop {
-            let mut line = Line::new(above, Untouched::Sends, |_| Ok(()));
-            self.put(&head(question, "editor", text.keys_line), &mut line).await?;
+            let mut line = Line::new(above, Untouched::Sends, |typed| Ok(typed.to_owned()));
+            let typed = self.put(&head(question, "editor", text.keys_editor), &mut line).await?;
             let kept = self.terminal.drafts.borrow().get(SLOT).cloned();
-            let (code, written) = self.written(editor, kept.as_deref().unwrap_or(initial)).await.unwrap_or_default();
+            let mut begun = kept.unwrap_or_else(|| initial.to_owned());
+            if !typed.trim().is_empty() {
+                add_line(&mut begun, &typed);
+                self.terminal.drafts.borrow_mut().insert(SLOT, begun.clone());
+            }
+            let (code, written) = self.written(editor, &begun).await.unwrap_or_default();
             if code.is_none_or(|code| NOT_STARTED.contains(&code)) {
                 return self.line_by_line(question, initial).await;
             }
@@ -79,4 +85,13 @@ impl Session<'_> {
             }
         }
     }
+}
+
+/// Puts `line` behind `text`, as a line of its own.
+fn add_line(text: &mut String, line: &str) {
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(line);
+    text.push('\n');
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::ask::{exactly, head};
+use super::ask::head;
 use super::canvas::Canvas;
 use super::hand_over::Program;
 use super::list::List;
@@ -14,8 +14,6 @@ use super::wrap::wrap_text;
 use crate::operator::{Answer, Question, Unanswered, Way};
 use crate::process::{self, Piece, Reader};
 
-/// What has to be typed before anything is taken back.
-const ROLL_BACK: &str = "roll back";
 /// What is written to the log of a shell that was opened from the menu.
 const OPENED: &str = "opened a shell";
 /// Shows `$1` page by page; ends with 127 where nothing can. What follows is in `$3` and so on, behind the line `$2`.
@@ -153,15 +151,7 @@ impl Session<'_> {
             Way::Decline => self.text_line(question, "reason", text.why_not_called, "").await.map(Some),
             Way::Called | Way::Acknowledged => self.optional_note(question, text.call_note).await,
             Way::Done => self.done_note(question).await,
-            Way::Rollback => {
-                let mut plan = text.plan_empty.to_owned();
-                if !question.rollback.is_empty() {
-                    plan = format!("{}\n  {}", text.plan, question.rollback.join("\n  "));
-                }
-                let mut line = exactly(text.plan_confirm.to_owned(), ROLL_BACK, self);
-                self.put(&Head { prompt: &plan, ..head(question, "rollback", text.keys_back) }, &mut line).await?;
-                Ok(None)
-            }
+            // A rollback is only chosen here: whoever begins it shows its plan and asks.
             _ => Ok(None),
         }
     }

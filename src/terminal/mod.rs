@@ -42,6 +42,7 @@ use self::sanitize::clean;
 use self::text::Text;
 use self::tty::{Gone, Keys, Tty};
 use crate::clock::{Clock, LocalFuture, SystemClock, Timestamp};
+use crate::mask::Masker;
 use crate::operator::{Answer, Attention, Busy, Form, Operator, Presence, Question, Screen, Show, Signal, Unanswered};
 use crate::process::{Left, Loan};
 
@@ -93,6 +94,8 @@ impl Settings {
 pub struct Terminal {
     settings: Settings,
     text: &'static Text,
+    /// Takes the secrets out of an answer that stays on the screen.
+    masker: Masker,
     tty: Rc<Tty>,
     canvas: Canvas,
     lines: RefCell<Lines>,
@@ -116,6 +119,7 @@ impl Terminal {
         Ok(Self {
             settings,
             text,
+            masker: Masker::default(),
             tty: Tty::open()?,
             canvas: Canvas::new(text),
             lines: RefCell::new(Lines::new(settings)),
@@ -124,6 +128,12 @@ impl Terminal {
             aside: RefCell::default(),
             typed: Cell::default(),
         })
+    }
+
+    /// The same, with what `masker` finds taken out of every answer that stays on the screen.
+    #[must_use]
+    pub fn masked(self, masker: Masker) -> Self {
+        Self { masker, ..self }
     }
 
     fn look(&self) -> Look {
@@ -198,7 +208,7 @@ impl Terminal {
         let room = Canvas::size().1.saturating_sub(3);
         let mut lines = vec![format!("? {}", paint.tone(Tone::Dim, &question.step))];
         lines.extend(wrap::wrap_text(&question.prompt, room).iter().map(|line| format!("  {line}")));
-        let said = wrap::wrap_text(&clean(&self.said(answer)), room.saturating_sub(2));
+        let said = wrap::wrap_text(&clean(&self.masker.text(&self.said(answer))), room.saturating_sub(2));
         lines.extend(said.iter().enumerate().map(|(at, line)| {
             let mark = if at == 0 { "  → " } else { "    " };
             format!("{mark}{}", paint.tone(Tone::Strong, line))

@@ -97,6 +97,21 @@ fn a_second_rollback_to_another_version_goes_there_and_the_plan_says_so() {
 }
 
 #[test]
+fn what_nothing_has_validated_is_not_called_so() {
+    let validate = "      - { id: validate, run: 'echo validate >>\"$HOTFIX_DRILL_DIR/did\"' }\n";
+    let skipped = "      - { id: validate, when: direction == 'forward', run: 'true' }\n";
+    assert!(RUNBOOK.contains(validate));
+    let cases = [("", "Nothing in the runbook validates it"), (skipped, "What validates it was left out")];
+    for (instead, words) in cases {
+        let small = Small::new(ONE);
+        let text = RUNBOOK.replace("STEPS", ONE).replace(validate, instead);
+        std::fs::write(&small.runbook, text).unwrap();
+        let said = small.back(&small.start("1", ANSWERS), &[], 10);
+        assert!(said.contains(&format!("Production is back on v1.2.3. {words}: look yourself.")), "{said}");
+    }
+}
+
+#[test]
 fn another_version_is_asked_about_where_a_rollback_is_incomplete() {
     let failing = ONE.replace("echo", r#"test -e "$HOTFIX_DRILL_DIR/ok" && echo"#);
     let small = Small::new(&failing);
@@ -104,7 +119,10 @@ fn another_version_is_asked_about_where_a_rollback_is_incomplete() {
     small.back(&answers, &[], 11);
     std::fs::write(small.world.sandbox.dir().join("ok"), "").unwrap();
     let said = small.back(&answers, &["--to", "v1.2.2"], 10);
-    assert!(said.contains("Rolling back to v1.2.2"), "{said}");
+    assert!(said.contains("What a rollback to v1.2.2 does:"), "{said}");
+    assert!(said.contains("Production is back on v1.2.2, and validated."), "{said}");
+    let status = ends(&small.world.hotfix(&["status"]), 0);
+    assert!(status.contains("; mitigated ") && status.contains(" by the rollback to v1.2.2, after "), "{status}");
     assert!(small.did().contains(&"undo v1.2.2".to_owned()), "{:?}", small.did());
 }
 

@@ -104,3 +104,21 @@ fn without_a_terminal_an_interactive_step_is_not_begun() {
     person.types("\u{3}");
     assert_eq!(person.code().0, 130);
 }
+
+#[test]
+fn a_secret_in_an_answer_or_in_a_note_from_elsewhere_stays_on_no_screen() {
+    let world = World::new();
+    let path = world.sandbox.dir().join("said.yaml");
+    let text = "name: said\nversion: 1\nsecrets: [TOKEN]\nstages:\n  - id: s\n    steps:\n      - {id: a, ask: {prompt: 'What is it?', into: it}}\n      - {id: b, confirm: 'Really over?'}\n";
+    std::fs::write(&path, text).unwrap();
+    let start = ["start", "v1.2.3", "1234", "--runbook", path.to_str().unwrap()];
+    let mut person = Person::at_with(&world, &start, &[("TOKEN", "hunter2-and-more")]);
+    person.sees(&["What is it?", LISTENS]);
+    // The other terminal does not know the secret.
+    ends(&world.hotfix(&["note", "it was", "hunter2-and-more"]), 0);
+    person.types("with hunter2-and-more in it\r");
+    let seen = person.sees(&["→ with *** in it", ": it was ***", "Really over?", LISTENS]);
+    assert!(!seen.contains("hunter2"), "{seen}");
+    person.types("\u{3}");
+    assert_eq!(person.code().0, 130);
+}

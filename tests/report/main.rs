@@ -202,7 +202,15 @@ fn a_rollback_is_a_mitigation_and_a_decline_has_its_reason() {
     assert!(!log.markdown().contains("Still there"));
     has(&log.markdown(), &["| Status | active: rolling back |", "| Time to mitigate | not yet"]);
     let log = log.and(rolled_back());
-    has(&log.markdown(), &["| Status | rolled back;", "| Time to mitigate | 7m00s |", "| Ended | not yet |"]);
+    has(
+        &log.markdown(),
+        &[
+            "| Status | rolled back;",
+            " UTC, by the rollback to v1.2.3 |",
+            "| Time to mitigate | 7m00s |",
+            "| Ended | not yet |",
+        ],
+    );
     has(&log.and(Event::RunFinished {}).markdown(), &["| Status | rolled back, finished |"]);
     let log = Log::new().and(started("review/push", 1)).and(done("review/push", 1));
     assert!(!log.markdown().contains("Still there"));

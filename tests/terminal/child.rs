@@ -34,6 +34,7 @@ fn question(scenario: &str) -> Option<Question> {
         "text" | "again" | "long" | "panic" => Form::Text,
         "number" => Form::Number,
         "editor" => Form::Editor { initial: String::new() },
+        "begun" => Form::Editor { initial: "Draft:".into() },
         "choice" => Form::Choice(vec!["SEV1".into(), "SEV2".into(), "SEV3".into()]),
         "choices" => Form::Choices(vec!["web".into(), "api".into()]),
         "checklist" => Form::Checklist(vec![item("tests", false), item("docs", true), item("review", false)]),
@@ -41,20 +42,23 @@ fn question(scenario: &str) -> Option<Question> {
         "approve" => Form::Approve { not: "Ann".into() },
         "hand" => Form::Hand,
         "shell" => Form::Shell { dir: "/".into(), env: vec![("HOTFIX_TAG".into(), "v1.2.3".into())] },
-        "way" | "plan" => Form::Way(ways),
+        "way" | "tall" => Form::Way(ways),
         _ => return None,
     };
     let long = "This question is long, it takes one line where there is room, else two.";
     Some(Question {
         step: "stage/step".into(),
         purpose: Purpose::Step,
-        prompt: if scenario == "long" { long.into() } else { "What now, \u{1b}[2Joperator?".into() },
+        prompt: match scenario {
+            "long" => long.into(),
+            "tall" => {
+                (1..=40).map(|number| format!("undo {number}")).collect::<Vec<_>>().join("\n") + "\nWhat now, operator?"
+            }
+            _ => "What now, \u{1b}[2Joperator?".into(),
+        },
         form,
         menu: vec![Way::Retry, Way::Skip, Way::Rollback, Way::Pause],
-        rollback: match scenario {
-            "plan" => (1..=40).map(|number| format!("undo {number}")).collect(),
-            _ => vec!["./deploy-production.sh v1.2.3".into()],
-        },
+        rollback: Vec::new(),
         output: std::env::var_os("HOTFIX_SHOWN").map(PathBuf::from),
         measured: Vec::new(),
     })

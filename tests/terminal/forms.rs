@@ -103,6 +103,19 @@ fn a_text_is_written_in_the_editor() {
 }
 
 #[test]
+fn what_is_typed_before_the_editor_opens_stands_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let editor = script(dir.path(), "echo more >> \"$1\"");
+    let mut pty = Pty::start_with("begun", &[("EDITOR", &editor)], None);
+    pty.at("Enter opens the editor · Esc menu", "it broke\r");
+    pty.answers("Ok(Text(\"Draft:\\nit broke\\nmore\\n\"))");
+    let mut pty = Pty::start_with("begun", &[("EDITOR", Path::new("/no/such/editor"))], None);
+    pty.at("Enter opens the editor · Esc menu", "it broke\r");
+    pty.at("it broke", ".\r");
+    pty.answers("Ok(Text(\"Draft:\\nit broke\"))");
+}
+
+#[test]
 fn an_empty_text_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let tried = dir.path().join("tried");
