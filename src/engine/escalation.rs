@@ -29,7 +29,7 @@ const SAY: &str = "Issue {{ issue }} in production ({{ tag }}) has lasted {{ las
                    {% if direction == 'back' %}Production is being rolled back to {{ rollback_to }}. {% endif %}\
                    We are at {{ standing }}. We need: {{ needs }}.";
 
-/// What the clock of the incident keeps while a process drives the run. None of it is lost with it: it is all on record.
+/// What the clock of the incident keeps while a process drives the run. All of it but an edited draft is on record.
 #[derive(Debug, Default)]
 pub(super) struct Incident {
     /// Whether a question of the clock is up.
@@ -40,7 +40,7 @@ pub(super) struct Incident {
     over: RefCell<Option<String>>,
     /// When it was said last that an update is due, where nobody can be asked.
     pub(super) said: Cell<Option<Timestamp>>,
-    /// The draft of an update as the operator has changed it.
+    /// The draft of an update as the operator has changed it. It ends with the process.
     pub(super) draft: RefCell<Option<String>>,
 }
 

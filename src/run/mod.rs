@@ -5,7 +5,7 @@
 //! [`Run::next`]. Pausing, a crash and a closed laptop leave the same thing behind. Whether a record may follow is decided in one
 //! place, [`Run::may`]. No clock is known here and nothing is read or written: conditions are the engine's to evaluate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -191,6 +191,7 @@ pub struct Run {
     stage_began: Option<Timestamp>,
     mitigated: Option<Timestamp>,
     informed: Option<Timestamp>,
+    sending: Option<(Timestamp, BTreeSet<String>)>,
     /// Whether a message has gone out since production was well again.
     announced: bool,
     blind: bool,
@@ -226,6 +227,7 @@ impl Run {
             stage_began,
             mitigated,
             informed,
+            sending: None,
             announced,
             blind,
             records,
