@@ -106,11 +106,11 @@ impl Engine {
         }
     }
 
-    /// What is to be asked now: the earliest call, else an update. Nothing while a question of the clock is up, or where nobody
-    /// can be asked.
+    /// What is to be asked now: the earliest call, else an update. Nothing while a question of the clock is up, while production
+    /// is taken back, or where nobody can be asked.
     pub(super) fn falls(&self) -> Option<Falls> {
         let nobody = self.incident.nobody.get() || self.operator.presence() != Presence::Person;
-        if nobody || self.incident.asks.get() {
+        if nobody || self.incident.asks.get() || self.phase() == Phase::Back {
             return None;
         }
         let now = self.now();
@@ -137,13 +137,13 @@ impl Engine {
         }
     }
 
-    /// Between two steps: asks all that is due, the earliest first. While production is taken back nothing is held up by it.
+    /// Between two steps: asks all that is due, the earliest first.
     pub(super) async fn attend_all(self: &Rc<Self>) -> Result<(), Stop> {
-        while self.phase() != Phase::Back
-            && let Some(falls) = self.falls()
-        {
+        while let Some(falls) = self.falls() {
             match self.attend(falls, &[Way::Rollback, Way::Pause]).await {
-                Err(stop @ Stop::Way { way: Way::Rollback, .. }) => return self.settle("", stop).await,
+                Err(stop @ (Stop::Way { way: Way::Rollback, .. } | Stop::Retreat(_))) => {
+                    return self.settle("", stop).await;
+                }
                 attended => attended?,
             }
         }
