@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     /// Be the process that goes on without a terminal
     #[arg(long, hide = true, conflicts_with_all = ["answers", "detach"])]
     away: bool,
+    /// The environment was agreed to by whoever began it
+    #[arg(long, hide = true, requires = "away")]
+    agreed: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
@@ -70,15 +73,22 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     })?;
     if arguments.detach {
         // Whoever has it keeps it, be it such a process itself.
-        drop(session.lock(&id)?);
-        return detach::begin(&session, (&id, &selected.paths.dir), &look.arguments(&["resume", &id, "--away"]));
+        let lock = session.lock(&id)?;
+        let breach = detach::on_breach(&runbook);
+        let engine = session.engine(selected.paths.clone(), runbook)?;
+        // The process that goes on has nobody to ask.
+        super::drive::block_on(engine.agree())?.map_err(|stop| super::drive::trouble(&engine, stop))?;
+        drop((engine, lock));
+        let arguments = look.arguments(&["resume", &id, "--away", "--agreed"]);
+        return detach::begin(&session, &selected.paths, (&breach, &arguments));
     }
     let _lock = detach::lock(&session, &id)?;
     if let Some(warning) = session.store.filesystem().warning() {
         super::rollback::say(&format!("warning: {warning}"));
     }
     let engine = session.engine(selected.paths.clone(), runbook)?;
-    super::drive::block_on(engine.resume())?.map_err(|stop| super::drive::trouble(&engine, stop))?;
+    let taken_up = if arguments.agreed { engine.resume_agreed() } else { super::drive::block_on(engine.resume())? };
+    taken_up.map_err(|stop| super::drive::trouble(&engine, stop))?;
     drive(engine)
 }
 

@@ -48,6 +48,23 @@ impl Engine {
     /// # Errors
     /// [`Stop`] where it is not to go on.
     pub async fn resume(&self) -> Result<(), Stop> {
+        self.agree().await?;
+        self.resume_agreed()
+    }
+
+    /// Takes the run up again in an environment that was agreed to.
+    ///
+    /// # Errors
+    /// [`Stop`] where it is not to go on.
+    pub fn resume_agreed(&self) -> Result<(), Stop> {
+        self.commit(Event::resumed())
+    }
+
+    /// Names what is not as it was where the run began, and asks whether to go on with it.
+    ///
+    /// # Errors
+    /// [`Stop`] where it is not to go on.
+    pub async fn agree(&self) -> Result<(), Stop> {
         let differences = self.differences();
         if !differences.is_empty() {
             let prompt = format!(
@@ -60,7 +77,7 @@ impl Engine {
                 return Err(Stop::Way { way: Way::Pause, reason: Some(prompt) });
             }
         }
-        self.commit(Event::resumed())
+        Ok(())
     }
 
     fn differences(&self) -> Vec<String> {

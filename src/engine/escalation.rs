@@ -29,7 +29,7 @@ const SAY: &str = "Issue {{ issue }} in production ({{ tag }}) has lasted {{ las
                    {% if direction == 'back' %}Production is being rolled back to {{ rollback_to }}. {% endif %}\
                    We are at {{ standing }}. We need: {{ needs }}.";
 
-/// What the clock of the incident keeps while a process drives the run. None of it is lost with it: it is all on record.
+/// What the clock of the incident keeps while a process drives the run. All of it but an edited draft is on record.
 #[derive(Debug, Default)]
 pub(super) struct Incident {
     /// Whether a question of the clock is up.
@@ -40,7 +40,7 @@ pub(super) struct Incident {
     over: RefCell<Option<String>>,
     /// When it was said last that an update is due, where nobody can be asked.
     pub(super) said: Cell<Option<Timestamp>>,
-    /// The draft of an update as the operator has changed it.
+    /// The draft of an update as the operator has changed it. It ends with the process.
     pub(super) draft: RefCell<Option<String>>,
 }
 
@@ -106,11 +106,11 @@ impl Engine {
         }
     }
 
-    /// What is to be asked now: the earliest call, else an update. Nothing while a question of the clock is up, or where nobody
-    /// can be asked.
+    /// What is to be asked now: the earliest call, else an update. Nothing while a question of the clock is up, while production
+    /// is taken back, or where nobody can be asked.
     pub(super) fn falls(&self) -> Option<Falls> {
         let nobody = self.incident.nobody.get() || self.operator.presence() != Presence::Person;
-        if nobody || self.incident.asks.get() {
+        if nobody || self.incident.asks.get() || self.phase() == Phase::Back {
             return None;
         }
         let now = self.now();
@@ -137,13 +137,13 @@ impl Engine {
         }
     }
 
-    /// Between two steps: asks all that is due, the earliest first. While production is taken back nothing is held up by it.
+    /// Between two steps: asks all that is due, the earliest first.
     pub(super) async fn attend_all(self: &Rc<Self>) -> Result<(), Stop> {
-        while self.phase() != Phase::Back
-            && let Some(falls) = self.falls()
-        {
+        while let Some(falls) = self.falls() {
             match self.attend(falls, &[Way::Rollback, Way::Pause]).await {
-                Err(stop @ Stop::Way { way: Way::Rollback, .. }) => return self.settle("", stop).await,
+                Err(stop @ (Stop::Way { way: Way::Rollback, .. } | Stop::Retreat(_))) => {
+                    return self.settle("", stop).await;
+                }
                 attended => attended?,
             }
         }

@@ -50,6 +50,19 @@ impl Engine {
         open.map(|(name, _)| name.clone()).collect()
     }
 
+    /// `channels` as they are shown. Of one that may have got the message from a process that was killed it is said.
+    fn with_doubt(&self, channels: &[String]) -> Vec<String> {
+        let sending = self.run(|run| run.sending().cloned());
+        let shown = channels.iter().map(|name| match &sending {
+            Some((since, heard)) if !heard.contains(name) => {
+                let began = since.local_time();
+                format!("{name} (Sending began at {began} and nobody knows whether it went out: look first)")
+            }
+            _ => name.clone(),
+        });
+        shown.collect()
+    }
+
     /// Shows the draft, and does with it what the operator says.
     pub(super) async fn attend_update(&self, update: &Update, menu: &[Way]) -> Result<(), Stop> {
         let Some(written) = &self.runbook.updates else { return Ok(()) };
@@ -60,7 +73,7 @@ impl Engine {
         }
         let draft = self.incident.draft.borrow().clone();
         let draft = draft.unwrap_or_else(|| self.drafted(written.text.as_ref(), TEXT));
-        let what = Falling::Update { every: update.every, channels: channels.clone() };
+        let what = Falling::Update { every: update.every, channels: self.with_doubt(&channels) };
         let form = Form::Due(Box::new(Due { what, at: update.at(), ways }));
         let asked = (UPDATE.to_owned(), Purpose::Update, draft, form);
         let Some((question, answer)) = self.ask_due(asked, menu).await? else { return Ok(()) };

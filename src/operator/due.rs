@@ -30,7 +30,7 @@ pub enum Falling {
     Update {
         /// How often.
         every: Duration,
-        /// The channels that it can be sent to.
+        /// The channels that it can be sent to, each with what is to be known of it before.
         channels: Vec<String>,
     },
 }

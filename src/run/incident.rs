@@ -1,5 +1,7 @@
 //! What the records tell of the incident: since when, until when, who was called and when those concerned heard of it last.
 
+use std::collections::BTreeSet;
+
 use super::{Courses, Phase, Reach, Run, Shows, StageStatus, Status, StepOutline};
 use crate::clock::Timestamp;
 use crate::event::{Event, Record};
@@ -64,6 +66,13 @@ impl Run {
         self.informed
     }
 
+    /// When sending an update began last, and the channels of which it is on record since whether a message went out. `None`
+    /// where none was begun, or somebody has said what became of it.
+    #[must_use]
+    pub fn sending(&self) -> Option<&(Timestamp, BTreeSet<String>)> {
+        self.sending.as_ref()
+    }
+
     /// What became of the call of the rung `name`; `None` where nobody has said that it is due.
     #[must_use]
     pub fn call(&self, name: &str) -> Option<Call> {
@@ -89,12 +98,20 @@ impl Run {
             Event::EscalationDeclined { contact, turn, .. } => {
                 self.calls.insert(rung(contact, *turn), Call::Declined);
             }
-            Event::NoticeSent { .. } => self.inform(record.at),
+            Event::NoticeSent { channel, .. } => {
+                self.heard_of(channel);
+                self.inform(record.at);
+            }
+            Event::NoticeFailed { channel, .. } => self.heard_of(channel),
             Event::PromptAnswered { step, purpose, answer: Answer::Way { way, .. }, .. } => match (purpose, way) {
                 (Purpose::Escalation | Purpose::Update, Way::Later) => {
                     self.put_off.insert(step.clone(), record.at);
                 }
-                (Purpose::Update, Way::Done | Way::Skip) => self.inform(record.at),
+                (Purpose::Update, Way::Send) => self.sending = Some((record.at, BTreeSet::new())),
+                (Purpose::Update, Way::Done | Way::Skip) => {
+                    self.sending = None;
+                    self.inform(record.at);
+                }
                 _ => {}
             },
             Event::RunRolledBack { .. } => {
@@ -108,6 +125,12 @@ impl Run {
                 self.mitigated = Some(record.at);
             }
             _ => {}
+        }
+    }
+
+    fn heard_of(&mut self, channel: &str) {
+        if let Some((_, heard)) = &mut self.sending {
+            heard.insert(channel.to_owned());
         }
     }
 

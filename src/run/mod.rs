@@ -5,7 +5,7 @@
 //! [`Run::next`]. Pausing, a crash and a closed laptop leave the same thing behind. Whether a record may follow is decided in one
 //! place, [`Run::may`]. No clock is known here and nothing is read or written: conditions are the engine's to evaluate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -193,6 +193,7 @@ pub struct Run {
     stage_began: Option<Timestamp>,
     mitigated: Option<Timestamp>,
     informed: Option<Timestamp>,
+    sending: Option<(Timestamp, BTreeSet<String>)>,
     /// Whether a message has gone out since it was mitigated.
     announced: bool,
     blind: bool,
@@ -228,6 +229,7 @@ impl Run {
             stage_began,
             mitigated,
             informed,
+            sending: None,
             announced,
             blind,
             records,

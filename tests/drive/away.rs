@@ -5,14 +5,17 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hotfix::event::Event;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::fixture::{World, ends};
+use crate::terminal::{LISTENS, Person};
 
 /// A run that watches for the file `broken` behind a question, and stands at it.
 struct Watched {
     world: World,
     runbook: String,
+    takes_back: bool,
 }
 
 impl Watched {
@@ -23,13 +26,13 @@ impl Watched {
             "{{name: whole, interval: 20ms, run: 'test ! -e {dir}/broken', success_condition: 'exit_code == 0'}}"
         );
         let text = format!(
-            "name: away\nversion: 1\nstages:\n  - id: s\n    steps:\n      - {{id: a, affects: production, run: 'true', \
+            "name: away\nversion: 1\nenvironment: [WHERE]\nstages:\n  - id: s\n    steps:\n      - {{id: a, affects: production, run: 'true', \
              undo: {{run: 'echo back >{dir}/undone'}}}}\n      - {{id: m, monitor: {{background: true, for: 1h, {more}probes: [{probe}]}}}}\n      \
              - {{id: q, confirm: 'Go on?'}}\n      - {{id: b, run: 'echo b >>{dir}/calls'}}\n"
         );
         let path = world.sandbox.dir().join("away.yaml");
         std::fs::write(&path, text).unwrap();
-        let watched = Self { world, runbook: path.display().to_string() };
+        let watched = Self { world, runbook: path.display().to_string(), takes_back: more.contains("rollback") };
         let answers = watched.world.answers("s/a: v1.2.4\n");
         let start = ["start", "v1.2.3", "1234", "--runbook", &watched.runbook, "--answers", &answers];
         let said = ends(&watched.world.hotfix(&start), 7);
@@ -39,6 +42,9 @@ impl Watched {
 
     fn detach(&self) -> u32 {
         let said = ends(&self.world.hotfix(&["resume", "--detach"]), 0);
+        let back = "A breach of s/m takes production back, any other pauses the run.";
+        let breach = if self.takes_back { back } else { "A breach pauses the run." };
+        assert!(said.contains(breach), "{said}");
         assert!(said.contains("goes on without a terminal") && said.contains("hotfix status --watch"), "{said}");
         u32::try_from(self.status()["driver"]["pid"].as_u64().unwrap()).unwrap()
     }
@@ -127,6 +133,51 @@ fn a_rollback_and_an_end_take_the_run_from_it() {
     let answers = watched.world.answers("abort: v1.2.4\n");
     let said = ends(&watched.world.hotfix(&["abort", "--reason", "home", "--answers", &answers]), 0);
     assert!(said.contains(&format!("Process {pid} goes on with this run")), "{said}");
+}
+
+#[test]
+fn it_is_not_said_to_go_on_where_it_does_not() {
+    let watched = Watched::new("");
+    let before = watched.world.events().len();
+    let said = ends(&watched.world.command(&["resume", "--detach"]).env("WHERE", "else").output().unwrap(), 7);
+    assert!(said.contains("WHERE was not set, is `else`") && !said.contains("goes on without"), "{said}");
+    assert_eq!(watched.world.events().len(), before);
+    // A person who is asked may go on with it.
+    let mut person = Person::at_with(&watched.world, &["resume", "--detach"], &[("WHERE", "else")]);
+    person.sees(&["WHERE was not set, is `else`", LISTENS]);
+    person.types("y");
+    person.types("\r");
+    person.sees(&["goes on without a terminal"]);
+    assert_eq!(person.code().0, 0);
+    let answers = watched.world.answers("s/q: yes\n");
+    ends(&watched.world.hotfix(&["resume", "--answers", &answers]), 0);
+
+    // Nothing is watched, and a question is next.
+    let world = World::new();
+    let path = world.sandbox.dir().join("asks.yaml");
+    std::fs::write(&path, "name: asks\nversion: 1\nstages:\n  - {id: s, steps: [{id: q, confirm: 'Go on?'}]}\n")
+        .unwrap();
+    let path = path.display().to_string();
+    ends(&world.hotfix(&["start", "v1.2.3", "1234", "--runbook", &path]), 7);
+    let said = ends(&world.hotfix(&["resume", "--detach"]), 7);
+    assert!(said.contains("does not go on without a terminal") && said.contains("Go on?"), "{said}");
+}
+
+#[test]
+fn one_that_does_not_react_is_named_with_what_to_do() {
+    let watched = Watched::new("");
+    let pid = watched.detach();
+    let process = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    let answers = watched.world.answers("s/q: yes\n");
+    let said = ends(&watched.world.hotfix(&["resume", "--answers", &answers]), 8);
+    for part in ["does not react".to_owned(), format!("kill -9 {pid}; hotfix resume"), "hotfix rollback".to_owned()] {
+        assert!(said.contains(&part), "`{part}` is not in {said}");
+    }
+    kill_process(process, Signal::KILL).unwrap();
+    watched.waits("its end", |status| status["driver"].is_null());
+    ends(&watched.world.hotfix(&["resume", "--answers", &answers]), 0);
+    assert_eq!(watched.left("calls"), "b\n");
 }
 
 #[test]

@@ -179,6 +179,43 @@ fn when_it_began_is_asked_at_a_terminal_and_enter_alone_says_nothing() {
 }
 
 #[test]
+fn an_update_that_was_cut_off_while_it_went_out_is_not_sent_again_without_a_word() {
+    let world = World::new();
+    let dir = world.sandbox.dir().display().to_string();
+    let text = format!(
+        "name: news\nversion: 1\nchannels:\n  pager: {{type: command, run: 'echo x >>{dir}/paged; while ! test -e {dir}/go; do sleep 0.05; done'}}\n\
+         updates: {{every: 1s, text: It is dark}}\nstages:\n  - id: s\n    steps:\n      - {{id: a, ask: 'What is broken?'}}\n"
+    );
+    std::fs::write(world.sandbox.dir().join("news.yaml"), text).unwrap();
+    let runbook = format!("{dir}/news.yaml");
+    let mut person = Person::at(&world, &["start", "v1.2.3", "1234", "--runbook", &runbook]);
+    let seen = person.sees(&["SEND AN UPDATE", "To: pager.", LISTENS]);
+    assert!(!seen.contains("nobody knows"), "{seen}");
+    person.types("1\r");
+    let end = Instant::now() + Duration::from_secs(30);
+    while !world.sandbox.dir().join("paged").exists() {
+        assert!(Instant::now() < end, "nothing is sent");
+        std::thread::yield_now();
+    }
+    person.kill();
+    let mut person = Person::at(&world, &["resume"]);
+    // The line is broken where the screen ends.
+    person.sees_that("the doubt", |seen| {
+        let seen = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+        seen.contains("Sending began at ") && seen.contains("nobody knows whether it went out: look first)")
+    });
+    std::fs::write(world.sandbox.dir().join("go"), "").unwrap();
+    person.sees(&["3. done", LISTENS]);
+    person.types("3\r");
+    person.sees(&["What was done", LISTENS]);
+    person.types("\r");
+    // The next one is about nothing but itself.
+    person.sees(&["To: pager. The draft:", LISTENS]);
+    person.kill();
+    assert_eq!(std::fs::read_to_string(world.sandbox.dir().join("paged")).unwrap(), "x\n");
+}
+
+#[test]
 fn it_is_asked_in_the_language_of_the_operator_and_refused_in_words() {
     let world = World::new();
     let runbook = runbook(&world, "1m", "      - { id: a, ask: 'What is broken?' }\n");

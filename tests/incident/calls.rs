@@ -174,3 +174,29 @@ fn it_stops_once_production_is_validated_and_not_because_it_was_deployed() {
     lab.drive(vec![("deploy/direct", typed()), ("after/a", Does::Thinks(20)), ("escalation/senior", ctrl_c())]);
     assert_eq!(lab.story(), ["due senior"]);
 }
+
+const WATCHED: &str = r#"
+name: lab
+version: 1
+contacts: { senior: { name: Grace } }
+escalation: [{ after: 15m, contact: senior }]
+stages:
+  - id: s
+    steps:
+      - { id: a, affects: production, run: "true", undo: { run: "sleep 1; touch $T/undone" } }
+      - { id: m, monitor: { for: 4h, background: true, on_breach: rollback, probes: [{ name: whole, interval: 1m, run: "test ! -e $T/broken", success_condition: "exit_code == 0" }] } }
+      - { id: q, confirm: "Is it well?" }
+"#;
+
+#[test]
+fn a_breach_behind_a_call_takes_production_back_and_nothing_falls_due_meanwhile() {
+    let lab = Lab::new(WATCHED, 0);
+    lab.drive(vec![("s/a", super::fixture::text("v1.2.4")), ("s/q", ctrl_c())]);
+    lab.wait(15);
+    std::fs::write(lab.path("broken"), "").unwrap();
+    // The undo lasts for longer than a question waits before it comes.
+    let drive = lab.drive(vec![(SENIOR, Does::Thinks(2))]);
+    assert_eq!((drive.ending, drive.asked.len()), (Ending::RolledBack, 1));
+    assert!(lab.path("undone").exists());
+    assert_eq!(lab.story(), ["due senior"]);
+}
