@@ -132,9 +132,11 @@ impl Engine {
             // Whoever is asked may want to see whether it recovers.
             let quiet = action.kind().behind(&ctx, self.vigil(key, began, (u32::MAX, Mode::Quiet)));
             let quiet = async {
-                match quiet {
-                    Some(quiet) => _ = quiet.await,
-                    None => {}
+                if let Some(quiet) = quiet
+                    && let Err(stop) = quiet.await
+                    && !matches!(stop, Stop::Yielded(_) | Stop::Signal(_))
+                {
+                    self.breaches.borrow_mut().push_back((key.to_owned(), stop));
                 }
                 std::future::pending::<()>().await;
             };
