@@ -20,7 +20,7 @@ pub(super) struct Now {
 }
 
 impl Now {
-    pub(super) fn now() -> Self {
+    pub(super) fn read() -> Self {
         Self { at: SystemClock.now(), length: brief }
     }
 

@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         let text = serde_json::to_string_pretty(&seen.json(&run)?).map_err(io::Error::from)?;
         data(|out| writeln!(out, "{text}"))?;
     } else {
-        let text = seen.text(Now::now())?;
+        let text = seen.text(Now::read())?;
         data(|out| out.write_all(text.as_bytes()))?;
     }
     run.shown()
@@ -61,7 +61,7 @@ async fn watch(store: &Store, mut run: Selected) -> Result<Exit, Trouble> {
     let in_place = io::stdout().is_terminal();
     let mut shown = String::new();
     loop {
-        let (seen, now) = (Seen::of(store, &run)?, Now::now());
+        let (seen, now) = (Seen::of(store, &run)?, Now::read());
         let text = seen.text(now)?;
         // That time passes is shown in place and nowhere else.
         let is = if in_place { over(&text, rows()) } else { seen.text(now.without_lengths())? };
