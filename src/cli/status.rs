@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::author::host;
 use super::data::Reader;
+use super::glance::{Now, at_a_glance, over};
 use super::select::{Otherwise, Selected, driver, select};
 use super::{Exit, Trouble, data, store};
 use crate::clock::{Clock as _, SystemClock, Timestamp, brief};
@@ -18,8 +19,7 @@ use crate::report::{self, StagePlace, Status, printable};
 use crate::run::Phase;
 use crate::samples::{self, Reading};
 use crate::store::{Holder, Life, Store};
-use crate::terminal::{columns, fitted};
-use crate::vars::text_of;
+use crate::terminal::{columns, cut, fitted, rows};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         let text = serde_json::to_string_pretty(&seen.json(&run)?).map_err(io::Error::from)?;
         data(|out| writeln!(out, "{text}"))?;
     } else {
-        let text = seen.text()?;
+        let text = seen.text(Now::read())?;
         data(|out| out.write_all(text.as_bytes()))?;
     }
     run.shown()
@@ -61,18 +61,20 @@ async fn watch(store: &Store, mut run: Selected) -> Result<Exit, Trouble> {
     let in_place = io::stdout().is_terminal();
     let mut shown = String::new();
     loop {
-        let text = Seen::of(store, &run)?.text()?;
-        if text != shown {
+        let (seen, now) = (Seen::of(store, &run)?, Now::read());
+        let text = seen.text(now)?;
+        // That time passes is shown in place and nowhere else.
+        let is = if in_place { over(&text, rows()) } else { seen.text(now.without_lengths())? };
+        if is != shown {
             let reader = data(|out| match (in_place, shown.is_empty()) {
-                // Each line over the one before it, so that nothing flickers.
-                (true, _) => out.write_all(over(&text).as_bytes()),
+                (true, _) => out.write_all(is.as_bytes()),
                 (false, true) => out.write_all(text.as_bytes()),
                 (false, false) => write!(out, "\n{text}"),
             })?;
             if reader == Reader::Gone {
                 return run.shown();
             }
-            shown = text;
+            shown = is;
         }
         if run.damage.is_some() || matches!(run.phase(), Phase::Finished | Phase::Declined | Phase::Aborted) {
             return run.shown();
@@ -80,12 +82,6 @@ async fn watch(store: &Store, mut run: Selected) -> Result<Exit, Trouble> {
         SystemClock.sleep(LOOK).await;
         run = Selected::open(run.paths);
     }
-}
-
-/// What has the screen show `text` and nothing else. A line that is too long is cut by the terminal and not wrapped.
-fn over(text: &str) -> String {
-    let lines: Vec<_> = text.lines().flat_map(|line| [line, "\x1b[K\r\n"]).collect();
-    format!("\x1b[?7l\x1b[H{}\x1b[J\x1b[?7h", lines.concat())
 }
 
 /// Where a run stands, as far as it can be seen from outside.
@@ -135,25 +131,31 @@ impl Seen {
     }
 
     /// In lines, no wider than the terminal where there is one.
-    fn text(&self) -> io::Result<String> {
-        let mut out = Vec::new();
-        self.print(&mut out)?;
-        let text = String::from_utf8_lossy(&out).into_owned();
-        Ok(if io::stdout().is_terminal() { fitted(&text, columns(), LABEL) } else { text })
+    fn text(&self, now: Now) -> io::Result<String> {
+        let (mut out, mut read) = (Vec::new(), Vec::new());
+        show(&mut out, &self.status, (self.driver.as_ref(), self.command.as_ref(), &self.unwatched), now)?;
+        self.print_readings(&mut read)?;
+        let (text, read) = (String::from_utf8_lossy(&out), String::from_utf8_lossy(&read));
+        if !io::stdout().is_terminal() {
+            return Ok([text, read].concat());
+        }
+        // A reading keeps to its line.
+        let read: Vec<_> = read.lines().map(|line| cut(line, columns()) + "\n").collect();
+        Ok(fitted(&text, columns(), LABEL) + &read.concat())
     }
 
-    fn print(&self, out: &mut dyn Write) -> io::Result<()> {
-        let now = SystemClock.now();
-        show(out, &self.status, (self.driver.as_ref(), self.command.as_ref(), &self.unwatched), now)?;
+    fn print_readings(&self, out: &mut dyn Write) -> io::Result<()> {
+        let driven = self.driver.is_some();
+        let label = if driven { "Watched by" } else { "Last read by" };
         let width = self.readings.iter().map(|reading| reading.probe.chars().count()).max().unwrap_or_default();
         let mut step = "";
         for Reading { step: of, probe, at, value, outcome } in &self.readings {
             if of != step {
-                writeln!(out, "{:<12}{}", "Watched by", printable(of))?;
+                writeln!(out, "{label:<11} {}", printable(of))?;
                 step = of;
             }
-            let value: String = printable(&text_of(value)).replace('\n', " ").chars().take(24).collect();
-            writeln!(out, "{:<12}{:width$}  {outcome} at {}: {value}", "", printable(probe), at.local_time())?;
+            let (probe, value, at) = (printable(probe), at_a_glance(value), at.local_time());
+            writeln!(out, "{:<12}{probe:width$}  {outcome} at {at}: {value}", "")?;
         }
         Ok(())
     }
@@ -228,8 +230,9 @@ fn show(
     out: &mut dyn Write,
     status: &Status,
     (driver, command, unwatched): (Option<&(Holder, Life)>, Option<&Found>, &[Unwatched]),
-    now: Timestamp,
+    clock: Now,
 ) -> io::Result<()> {
+    let now = clock.at;
     let mut line = |name: &str, text: String| writeln!(out, "{name:<12}{}", printable(&text).replace('\n', " "));
     line("Run", status.run.clone())?;
     if !status.tag.is_empty() {
@@ -237,13 +240,13 @@ fn show(
     }
     line("Way", way(status).to_owned())?;
     if let Some(at) = status.incident_began {
-        line("Incident", incident(status, at, now))?;
+        line("Incident", incident(status, at, clock))?;
     }
-    for words in clocks(status, now) {
+    for words in clocks(status, clock) {
         line(words.0, words.1)?;
     }
     if let Some(stage) = &status.stage {
-        let over = over_budget(stage, now).map(|over| format!(", OVER its budget by {over}")).unwrap_or_default();
+        let over = over_budget(stage, clock).map(|over| format!(", OVER its budget by {over}")).unwrap_or_default();
         line("Stage", format!("{} of {}, {}: {}{over}", stage.number, stage.of, stage.id, stage.title))?;
     }
     if let Some(step) = &status.step {
@@ -278,17 +281,17 @@ fn show(
 }
 
 /// Since when it lasts, or how long it lasted.
-fn incident(status: &Status, began: Timestamp, now: Timestamp) -> String {
+fn incident(status: &Status, began: Timestamp, now: Now) -> String {
     match status.mitigated {
         Some(well) => format!(
             "began {}; mitigated {}{}, after {}",
             began.local_in_full(),
-            moment(well, now),
+            moment(well, now.at),
             status.rolled_back_to.as_ref().map(|to| format!(" by the rollback to {to}")).unwrap_or_default(),
             brief(well.since(began))
         ),
         None if is_over(status) => format!("began {}", began.local_in_full()),
-        None => format!("began {}, {} ago", began.local_in_full(), brief(now.since(began))),
+        None => format!("began {}, {} ago", began.local_in_full(), now.since(began)),
     }
 }
 
@@ -297,22 +300,22 @@ fn is_over(status: &Status) -> bool {
 }
 
 /// What is due, and what is next.
-fn clocks(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
+fn clocks(status: &Status, now: Now) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let open = status.escalation.iter().filter(|call| status.escalates && call.answer.is_none());
-    let (due, ahead): (Vec<_>, Vec<_>) = open.partition(|call| call.at <= now);
+    let (due, ahead): (Vec<_>, Vec<_>) = open.partition(|call| call.at <= now.at);
     for call in due {
-        lines.push(("OVERDUE", format!("call {}: due {} ago", call.whom, brief(now.since(call.at)))));
+        lines.push(("OVERDUE", format!("call {}: due {} ago", call.whom, now.since(call.at))));
     }
     if let Some(next) = ahead.first() {
-        let when = format!("{} (in {})", moment(next.at, now), brief(next.at.since(now)));
+        let when = format!("{} (in {})", moment(next.at, now.at), now.until(next.at));
         lines.push(("Next call", format!("{} at {when}", next.whom)));
     }
     if let Some(at) = status.update_due {
-        let when = if at <= now {
-            format!("OVERDUE by {}", brief(now.since(at)))
+        let when = if at <= now.at {
+            format!("OVERDUE by {}", now.since(at))
         } else {
-            format!("due at {} (in {})", moment(at, now), brief(at.since(now)))
+            format!("due at {} (in {})", moment(at, now.at), now.until(at))
         };
         lines.push(("Update", when));
     }
@@ -320,9 +323,9 @@ fn clocks(status: &Status, now: Timestamp) -> Vec<(&'static str, String)> {
 }
 
 /// By how much the stage is over its budget.
-fn over_budget(stage: &StagePlace, now: Timestamp) -> Option<String> {
-    let over = now.since(stage.began?).checked_sub(Duration::from_secs(stage.budget_seconds?))?;
-    (!over.is_zero()).then(|| brief(over))
+fn over_budget(stage: &StagePlace, now: Now) -> Option<String> {
+    let over = now.at.since(stage.began?).checked_sub(Duration::from_secs(stage.budget_seconds?))?;
+    (!over.is_zero()).then(|| (now.length)(over))
 }
 
 fn way(status: &Status) -> &'static str {

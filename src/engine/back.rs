@@ -170,6 +170,7 @@ impl Engine {
         if self.operator.presence() == Presence::File {
             return Ok(Some(Ending::RolledBack));
         }
+        self.show_run();
         let prompt = "Updates, a shortened observation, the report and the follow-up are left. Go on with them now?";
         let asked = Asked { purpose: Purpose::Aftermath, prompt: prompt.to_owned(), form: Form::Confirm };
         let answer = StepDesk::new(self, ROLLBACK, vec![Way::Pause]).ask(asked).await;

@@ -245,6 +245,7 @@ impl Engine {
     /// Writes `event` down, if it may follow, and takes in what others have written.
     fn commit(&self, event: Event) -> Result<(), Stop> {
         let aside = self.paths.dir.join(ASIDE);
+        let open = self.run(Run::mitigated).is_none();
         let (sound, result) = {
             let mut book = self.book.borrow_mut();
             let sound = book.is_sound();
@@ -258,6 +259,10 @@ impl Engine {
         }
         match result {
             Ok(news) => {
+                // From then on nobody is called any more.
+                if open && self.run(Run::mitigated).is_some() && self.phase() == Phase::Forward {
+                    self.show_run();
+                }
                 self.tell(&news);
                 Ok(())
             }

@@ -46,6 +46,7 @@ use crate::mask::Masker;
 use crate::operator::{Answer, Attention, Busy, Form, Operator, Presence, Question, Screen, Show, Signal, Unanswered};
 use crate::process::{Left, Loan};
 
+pub use self::paint::cut;
 pub use self::plain::Plain;
 pub use self::wrap::fitted;
 
@@ -53,6 +54,12 @@ pub use self::wrap::fitted;
 #[must_use]
 pub fn columns() -> usize {
     Canvas::size().1
+}
+
+/// How many rows it has, at least four.
+#[must_use]
+pub fn rows() -> usize {
+    Canvas::size().0
 }
 
 /// How many questions that others came before are kept, with what had been typed.

@@ -57,6 +57,7 @@ pub(super) fn letter_width(letter: char) -> usize {
 }
 
 /// `text` cut to `columns`, with `…` where something was cut off.
-pub(super) fn cut(text: &str, columns: usize) -> String {
+#[must_use]
+pub fn cut(text: &str, columns: usize) -> String {
     console::truncate_str(text, columns, "…").into_owned()
 }

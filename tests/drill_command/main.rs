@@ -7,6 +7,7 @@ mod world;
 
 use std::process::Output;
 
+use hotfix::drill::Sandbox;
 use rustix::process::Signal;
 use world::World;
 
@@ -43,6 +44,11 @@ fn finishes(strategy: &str, calls: &[&str]) {
     }
     assert!(score.contains("Time to mitigate  ") && !score.contains("not mitigated"), "{score}");
     assert_eq!(world.processes(), Vec::<u32>::new(), "what is kept has no processes");
+    // What to type is shown once more at the step that it is for.
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let step = told.split("develop/fix").nth(1).unwrap_or_default();
+    let guide = step.split("for the shell").nth(1).unwrap_or_default().lines().take(4).collect::<String>();
+    assert!(guide.contains(Sandbox::fix_command()), "{told}");
     let report = world.kept_hotfix(&["report"]);
     assert!(said(&report).contains("v1.2.4"), "{}", said(&report));
 }

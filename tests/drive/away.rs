@@ -108,6 +108,9 @@ fn a_breach_pauses_it_for_somebody_to_come_and_takes_nothing_back_unasked() {
     let decided = |event: &Event| matches!(event, Event::GateDecided { decision, .. } if decision == "fail");
     assert!(watched.world.events().iter().any(decided));
     assert_eq!((watched.left("undone"), watched.left("calls")), (String::new(), String::new()));
+    // Nobody watches any more, and what was read last is not called watched.
+    let said = ends(&watched.world.hotfix(&["status"]), 0);
+    assert!(said.contains("\nLast read by s/m\n") && !said.contains("Watched by"), "{said}");
     let shown = std::fs::read_to_string(watched.world.runs().remove(0).join("detached.log")).unwrap();
     assert!(shown.contains("whole") && shown.contains("Paused"), "{shown}");
 }
@@ -178,6 +181,34 @@ fn one_that_does_not_react_is_named_with_what_to_do() {
     watched.waits("its end", |status| status["driver"].is_null());
     ends(&watched.world.hotfix(&["resume", "--answers", &answers]), 0);
     assert_eq!(watched.left("calls"), "b\n");
+}
+
+#[test]
+fn status_in_a_pipe_is_not_shown_again_because_time_passes() {
+    let watched = Watched::new("");
+    let mut child = watched.world.command(&["status", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.by_ref().take_while(|line| !line.starts_with("Go on with")).count();
+    assert!(first > 3, "{first}");
+    let ago = || {
+        let said = ends(&watched.world.hotfix(&["status"]), 0);
+        said.lines().find(|line| line.starts_with("Incident")).unwrap().to_owned()
+    };
+    let (mut seen, end) = (vec![ago()], Instant::now() + Duration::from_secs(30));
+    while seen.len() < 4 {
+        seen.push(ago());
+        seen.dedup();
+        assert!(Instant::now() < end, "{seen:?}");
+    }
+    ends(&watched.world.hotfix(&["note", "seen"]), 0);
+    let last = |line: &String| line.starts_with("Last record");
+    let record = lines.by_ref().take_while(|line| !line.starts_with("Driven by")).collect::<Vec<_>>();
+    let next = lines.find(last).unwrap();
+    assert_eq!(record.iter().filter(|line| line.starts_with("Run ")).count(), 1, "{record:?}");
+    let noted = watched.status()["last"]["seq"].as_u64().unwrap();
+    assert!(next.ends_with(&format!("({noted})")), "{next}: {noted}");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -162,7 +162,10 @@ fn it_stops_once_production_is_validated_and_not_because_it_was_deployed() {
     assert_eq!(lab.story(), ["due senior"]);
     // Validated: nothing is due any more, though nobody ever answered.
     let lab = Lab::new(&DEPLOY.replace("CHECK", "looked"), 0);
-    lab.drive(vec![("deploy/direct", typed()), ("deploy/hand", YES), ("after/a", ctrl_c())]);
+    let drive = lab.drive(vec![("deploy/direct", typed()), ("deploy/hand", YES), ("after/a", ctrl_c())]);
+    // The header counted down to the call, and does so no longer.
+    let told: Vec<_> = drive.heard.iter().filter(|line| line.ends_with(" to call")).collect();
+    assert_eq!(told, ["1 to call", "0 to call"]);
     lab.wait(100);
     lab.drive(vec![("after/a", super::fixture::text("x"))]);
     assert_eq!(lab.story(), Vec::<String>::new());

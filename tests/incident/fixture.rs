@@ -142,6 +142,7 @@ impl Screen for Heard {
     fn show(&self, what: Show<'_>) {
         match what {
             Show::Warning(text) | Show::Info(text) => self.0.borrow_mut().push(text.to_owned()),
+            Show::Run { escalation, .. } => self.0.borrow_mut().push(format!("{} to call", escalation.len())),
             _ => {}
         }
     }
