@@ -289,7 +289,10 @@ impl Engine {
         };
         let so_far = self.runbook.stages.iter().filter(|stage| self.run(|run| run.is_closed(&stage.id)));
         let so_far: Vec<_> = so_far.map(|stage| title(stage.title.as_ref(), &stage.id)).collect();
+        let every = self.runbook.updates.as_ref().and_then(|updates| updates.every.resolve(&values).ok());
+        let every = every.map_or_else(|| "–".to_owned(), rounded);
         let given = [
+            ("update_every", every),
             ("lasting", brief(self.now().since(began))),
             ("standing", standing.unwrap_or_default()),
             ("so_far", if so_far.is_empty() { "–".to_owned() } else { so_far.join(", ") }),
@@ -303,4 +306,11 @@ impl Engine {
 /// That a question of the clock was answered.
 pub(super) fn answered(question: Question, answer: Answer) -> Event {
     Event::PromptAnswered { step: question.step, purpose: question.purpose, question: question.prompt, answer }
+}
+
+/// A length of time without the parts that are nothing.
+fn rounded(length: Duration) -> String {
+    let text = brief(length);
+    let short = text.strip_suffix("m00s").map(|minutes| format!("{minutes}m"));
+    short.or_else(|| text.strip_suffix("h00m").map(|hours| format!("{hours}h"))).unwrap_or(text)
 }
