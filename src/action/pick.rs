@@ -109,7 +109,7 @@ impl Picking<'_> {
         let Answer::Text(text) = self.ctx.desk.ask(Asked::own(prompt, Form::Text)).await? else { return Ok(()) };
         let ids = text.split(|letter: char| letter.is_whitespace() || letter == ',');
         let ids = ids.filter(|id| !id.is_empty() && *id != NONE);
-        let found = |id: &str| match self.repository.candidate(id) {
+        let found = |id: &str| match self.repository.candidate(self.source(), id) {
             // YAML makes numbers of `0123456` and `12e4567`, and neither is an id any more.
             _ if id.len() < SHORTEST => Err(Stop::failed("git", format!("`{id}` {QUOTES}"))),
             Err(error @ Error::NotTaken { .. }) => Err(Stop::failed("git", format!("{error}; `{id}` {QUOTES}"))),
@@ -178,7 +178,7 @@ impl Picking<'_> {
             }
             let prompt = "The id of the commit, or its first characters.".to_owned();
             let Answer::Text(id) = self.ask(prompt, Form::Text).await? else { return Ok(None) };
-            match self.repository.candidate(id.trim()) {
+            match self.repository.candidate(self.source(), id.trim()) {
                 Ok(commit) => return Ok(Some(commit)),
                 Err(error @ Error::NotTaken { .. }) => self.warn(&error.to_string()),
                 Err(error) => return Err(refused(error)),

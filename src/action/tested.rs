@@ -71,8 +71,10 @@ pub(super) async fn look(
         ctx.desk.show(Show::Info(&format!("{name} is what was tested: {}", steps(&tests))));
     }
     if !shown.is_empty() {
-        let only = if untested.is_empty() { "only the version has" } else { "the version has" };
-        ctx.desk.show(Show::Info(&format!("{only} changed since it was tested ({}):", steps(&tests))));
+        let only = if untested.is_empty() { "only " } else { "" };
+        let of = steps(&tests);
+        let text = format!("{only}version files and their lock files have changed since it was tested ({of}):");
+        ctx.desk.show(Show::Info(&text));
         ctx.desk.show(Show::Guidance(&table(&shown)));
         facts.insert("differs".to_owned(), names(&shown).into());
     }

@@ -22,6 +22,8 @@ use crate::vars::Values;
 
 /// How long a person who types is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the incident's clock is looked at while something is waited for.
+const GLANCE: Duration = Duration::from_secs(1);
 /// What is over sooner is not worth an interruption.
 const MOMENT: Duration = Duration::from_millis(300);
 /// What is said in a call where the runbook does not say it.
@@ -40,8 +42,27 @@ pub(super) struct Incident {
     over: RefCell<Option<String>>,
     /// When it was said last that an update is due, where nobody can be asked.
     pub(super) said: Cell<Option<Timestamp>>,
+    /// When the clock was looked at.
+    glance: Glance,
     /// The draft of an update as the operator has changed it. It ends with the process.
     pub(super) draft: RefCell<Option<String>>,
+}
+
+/// When the incident's clock was looked at last: by this machine's clock, and by itself.
+#[derive(Debug, Default)]
+struct Glance(Cell<Option<(Timestamp, Timestamp)>>);
+
+impl Glance {
+    /// Whether it is time to look again at `now`, which is on record as the last time then.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let moments = (SystemClock.now(), now);
+        let over = |before, now: Timestamp| now < before || now.since(before) >= GLANCE;
+        let due = self.0.get().is_none_or(|before| over(before.0, moments.0) || over(before.1, moments.1));
+        if due {
+            self.0.set(Some(moments));
+        }
+        due
+    }
 }
 
 /// What is to be asked.
@@ -63,8 +84,16 @@ impl Drop for Asks<'_> {
 impl Engine {
     /// Every rung of the escalation, the earliest first.
     pub(super) fn rungs(&self) -> Vec<Rung> {
+        if self.runbook.escalation.is_empty() {
+            return Vec::new();
+        }
         let values = self.values("", 0);
         self.run(|run| schedule::rungs(run, &self.runbook, &values))
+    }
+
+    /// [`Self::escalate`], as often as it is worth it while something is waited for.
+    pub(super) fn escalate_again(&self) -> Result<(), Stop> {
+        if self.incident.glance.is_due(self.now()) { self.escalate() } else { Ok(()) }
     }
 
     /// Writes down, and says, that somebody is to be called, and says that a stage takes longer than it ought to.
@@ -97,8 +126,9 @@ impl Engine {
             return;
         }
         let Some((_, stage)) = self.stage(&id) else { return };
+        let Some(budget) = &stage.budget else { return };
         let values = self.values(&id, 0);
-        let Some(budget) = stage.budget.as_ref().and_then(|budget| budget.resolve(&values).ok()) else { return };
+        let Ok(budget) = budget.resolve(&values) else { return };
         if self.now().since(began) > budget {
             let title = Self::shown(stage.title.as_ref(), &values).unwrap_or_else(|| id.clone());
             self.show(Show::Warning(&format!("{title} takes longer than the {} it ought to take.", brief(budget))));
@@ -122,15 +152,22 @@ impl Engine {
     /// Ends when something is to be asked and the operator can be interrupted.
     pub(super) async fn falls_due(&self) -> Falls {
         SystemClock.sleep(MOMENT).await;
-        let mut since = None;
+        let (mut since, mut falls, glance) = (None, false, Glance::default());
         loop {
-            if let Some(falls) = self.falls() {
+            if glance.is_due(self.now()) {
+                falls = self.falls().is_some();
+            }
+            if falls {
                 let now = SystemClock.now();
                 let waited = now.since(*since.get_or_insert(now));
                 match self.operator.busy() {
                     Busy::Elsewhere => {}
                     Busy::Typing if waited < PATIENCE => {}
-                    _ => return falls,
+                    // It may have been asked elsewhere since it was looked at.
+                    _ => match self.falls() {
+                        Some(falls) => return falls,
+                        None => falls = false,
+                    },
                 }
             }
             SystemClock.sleep(POLL).await;
@@ -252,7 +289,10 @@ impl Engine {
         };
         let so_far = self.runbook.stages.iter().filter(|stage| self.run(|run| run.is_closed(&stage.id)));
         let so_far: Vec<_> = so_far.map(|stage| title(stage.title.as_ref(), &stage.id)).collect();
+        let every = self.runbook.updates.as_ref().and_then(|updates| updates.every.resolve(&values).ok());
+        let every = every.map_or_else(|| "–".to_owned(), rounded);
         let given = [
+            ("update_every", every),
             ("lasting", brief(self.now().since(began))),
             ("standing", standing.unwrap_or_default()),
             ("so_far", if so_far.is_empty() { "–".to_owned() } else { so_far.join(", ") }),
@@ -266,4 +306,11 @@ impl Engine {
 /// That a question of the clock was answered.
 pub(super) fn answered(question: Question, answer: Answer) -> Event {
     Event::PromptAnswered { step: question.step, purpose: question.purpose, question: question.prompt, answer }
+}
+
+/// A length of time without the parts that are nothing.
+fn rounded(length: Duration) -> String {
+    let text = brief(length);
+    let short = text.strip_suffix("m00s").map(|minutes| format!("{minutes}m"));
+    short.or_else(|| text.strip_suffix("h00m").map(|hours| format!("{hours}h"))).unwrap_or(text)
 }

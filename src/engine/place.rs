@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Engine;
 use crate::action::{Kind, Place, Stop, Test};
 use crate::digest::sha256;
-use crate::git;
+use crate::git::{self, Snapshot};
 use crate::operator::Show;
 use crate::run::{Files, Status};
 use crate::runbook::{Body, Step};
@@ -140,7 +140,18 @@ impl Engine {
             return;
         }
         match self.world.repository.snapshot() {
-            Ok(tree) => _ = evidence.insert("tree".to_owned(), tree.into()),
+            Ok(Snapshot { tree, large }) => {
+                evidence.insert("tree".to_owned(), tree.into());
+                if !large.is_empty() {
+                    let named: Vec<String> =
+                        large.iter().map(|(path, size)| format!("{path} ({size} bytes)")).collect();
+                    let text =
+                        format!("not on record as tested, larger than 1 MiB and unknown to git: {}", named.join(", "));
+                    self.show(Show::Warning(&text));
+                    let sizes: Map<String, Value> = large.into_iter().map(|(path, size)| (path, size.into())).collect();
+                    evidence.insert("large".to_owned(), sizes.into());
+                }
+            }
             Err(error) => self.show(Show::Warning(&format!("it is not on record what is tested here: {error}"))),
         }
     }

@@ -73,7 +73,7 @@ impl Engine {
             if let Some((key, stop)) = self.next_breach() {
                 return Trouble::Breach(key, stop);
             }
-            if let Err(stop) = self.escalate() {
+            if let Err(stop) = self.escalate_again() {
                 return Trouble::Stop(stop);
             }
             SystemClock.sleep(POLL).await;

@@ -7,6 +7,7 @@ use crate::action::notify::Notify;
 use crate::action::{Context, Place, Settings, Stop};
 use crate::clock::brief;
 use crate::operator::{Answer, Due, Falling, Form, Presence, Purpose, Show, Way};
+use crate::run::Run;
 use crate::schedule::{self, UPDATE, Update};
 use crate::template::Template;
 
@@ -18,7 +19,9 @@ const TEXT: &str = "#{{ issue }}: production {{ tag }} has been affected for {{ 
 impl Engine {
     /// The next update, where there still is to be one.
     pub(super) fn update(&self) -> Option<Update> {
-        self.runbook.updates.as_ref()?;
+        if self.runbook.updates.is_none() || !self.run(Run::informs) {
+            return None;
+        }
         let values = self.values("", 0);
         self.run(|run| schedule::update(run, &self.runbook, &values))
     }

@@ -121,7 +121,7 @@ pub enum Error {
         /// What was given for it.
         commit: String,
         /// Why not.
-        why: &'static str,
+        why: String,
     },
     /// Files are changed, where a commit is to be taken.
     #[error(

@@ -84,5 +84,6 @@ pub use program::{Output, Prompts};
 pub use push::{Refusal, Rejection, Why};
 pub use read::{Change, ChangeKind, Kind, RemoteRef, Repository};
 pub use request::{Waiting, requests};
+pub use snapshot::Snapshot;
 pub use stat::{Origin, Stat};
 pub use write::Outcome;

@@ -82,12 +82,12 @@ impl Repository {
         Ok(found)
     }
 
-    /// The commit whose id is `text`, or begins with it.
+    /// The commit whose id is `text`, or begins with it. `source` is where it is looked for by whoever does not know it.
     ///
     /// # Errors
     /// [`Error::NotTaken`] where there is no such commit, more than one, or one that cannot be taken alone.
-    pub fn candidate(&self, text: &str) -> Result<Candidate, Error> {
-        let not = |why| Error::NotTaken { commit: text.to_owned(), why };
+    pub fn candidate(&self, source: Source<'_>, text: &str) -> Result<Candidate, Error> {
+        let not = |why: &str| Error::NotTaken { commit: text.to_owned(), why: why.to_owned() };
         if text.len() < 4 || !text.chars().all(|letter| letter.is_ascii_hexdigit()) {
             return Err(not("an id is made of 0-9 and a-f, four of them at least"));
         }
@@ -95,7 +95,12 @@ impl Repository {
         let id = said.stdout.trim_end();
         // A branch may be called like the beginning of an id.
         if said.code != 0 || !id.starts_with(&text.to_ascii_lowercase()) {
-            return Err(not("there is no such commit here, or more than one; `git log main` shows them"));
+            let Source { branch, remote } = source;
+            let name = match remote {
+                Some(remote) if self.find(Kind::Branch, branch)?.is_none() => format!("{remote}/{branch}"),
+                _ => branch.to_owned(),
+            };
+            return Err(not(&format!("there is no such commit here, or more than one; `git log {name}` shows them")));
         }
         let said = self.program.text(&[&["log", "-1", FIELDS][..], &LOG, &[id, "--"]].concat())?;
         let found = said.split('\0').find_map(candidate).ok_or_else(|| not("git does not tell what it is"))?;

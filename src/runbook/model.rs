@@ -92,8 +92,8 @@ pub struct Updates {
 }
 
 /// The names that a draft may read beside the variables: how long the incident has lasted, where the run stands, the stages that
-/// are done, and what it waits for.
-pub const DRAFTED: &[&str] = &["lasting", "standing", "so_far", "needs"];
+/// are done, what it waits for, and how often those concerned hear of it.
+pub const DRAFTED: &[&str] = &["lasting", "standing", "so_far", "needs", "update_every"];
 
 /// A numbered part of a runbook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

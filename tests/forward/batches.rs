@@ -1,5 +1,9 @@
 //! Batch by batch: until none is left, and back by what each batch gave.
 
+use hotfix::runbook::{BUILTIN_EN, BUILTIN_ZH, Body, Source, load};
+use hotfix::vars::Values;
+use serde_json::json;
+
 use super::fixture::{Project, steps};
 
 /// Deploys to the hosts a, b and c, one by one; 99 once none is left. `$T/bad` names the one that it fails on, half way.
@@ -84,5 +88,34 @@ fn exit_codes_that_cannot_be_meant_are_refused() {
         ("{id: a, note: x, success_exit: [3]}", "`success_exit` goes with `run` alone"),
     ] {
         steps(&[step]).open().hotfix(&["check", "../runbook.yaml"]).exits(3).says(&[words]);
+    }
+}
+
+#[test]
+fn the_built_in_batches_end_by_an_exit_code_only_where_the_runbook_says_so() {
+    for builtin in [BUILTIN_EN, BUILTIN_ZH] {
+        let source = Source::Text { name: "builtin".into(), text: builtin.text.to_owned() };
+        let runbook = load(&source, &builtin).unwrap().runbook;
+        let step = runbook.stages.iter().flat_map(|stage| &stage.steps).find(|step| step.id == "batches").unwrap();
+        let Body::Group(group) = &step.body else { panic!("{step:?}") };
+        let until = group.repeat.as_ref().unwrap().until.as_ref().unwrap();
+        let asks = group.steps.iter().find(|step| step.id == "remaining").unwrap();
+        for (end, code, remaining, left, over, asked) in [
+            ("exit", 99, json!(null), json!(null), true, false),
+            ("exit", 0, json!(null), json!(1), false, false),
+            ("output", 99, json!(null), json!(2), false, true),
+            ("output", 99, json!(null), json!(0), true, true),
+            ("output", 99, json!("1"), json!(null), false, false),
+            ("output", 0, json!("0"), json!(null), true, false),
+        ] {
+            let mut values = Values::default();
+            let given =
+                [("batch_end", json!(end)), ("batch_exit", json!(code)), ("remaining", remaining), ("left", left)];
+            given.into_iter().for_each(|(name, value)| values.set(name, value));
+            assert_eq!(until.holds(&values), Ok(over), "{end} {code}");
+            assert_eq!(asks.when.as_ref().unwrap().holds(&values), Ok(asked), "{end} {code}");
+            let said = asks.guide.as_ref().unwrap().render(&values).unwrap();
+            assert_eq!(said.contains("99"), code == 99, "{said}");
+        }
     }
 }

@@ -45,7 +45,7 @@ fn the_version_may_differ_and_is_shown_and_so_is_what_was_left_out() {
     project.start("test/manual: all\n").exits(7);
     assert_eq!(before, "");
     project.resume(&format!("test/manual: all\n{COMMITTED}")).exits(0).says(&[
-        "only the version has changed since it was tested (test/focused, test/manual):",
+        "only version files and their lock files have changed since it was tested (test/focused,\n      test/manual):",
         "+1 -1  package-lock.json   (lock file)\n",
         "+1 -1  package.json\n",
         "WARNING: there when it was tested, and not in v1.2.4: scrap.txt",

@@ -49,7 +49,7 @@ fn what_main_has_here_and_there_is_offered_and_taken_with_its_author_and_where_i
         offered.iter().map(|one| (one.subject.as_str(), one.date.as_str(), one.author.as_str())).collect();
     assert_eq!(told, [("more", "2026-02-03", "Bob"), ("fix", "2026-02-03", "Bob")], "the newest first");
     let fix = id(&sandbox, "fix");
-    assert_eq!(it.candidate(&fix[..8]).unwrap().id, fix);
+    assert_eq!(it.candidate(MAIN, &fix[..8]).unwrap().id, fix);
     assert_eq!(it.pick(MAIN, &fix).unwrap(), Picked::Done);
     let said = sandbox.git("work", "log -1 --format=%an,%ad,%cn,%B --date=short");
     assert_eq!(said, format!("Bob,2026-02-03,Ada,fix\n\n(cherry picked from commit {fix})"));
@@ -126,11 +126,14 @@ fn a_conflict_that_is_given_up_leaves_nothing_and_one_solved_to_nothing_is_empty
 fn what_cannot_be_taken_is_refused_with_the_reason() {
     let sandbox = branched(&TWO);
     let it = sandbox.open();
-    let refused = |text: &str| it.candidate(text).unwrap_err().to_string();
+    let refused = |text: &str| it.candidate(MAIN, text).unwrap_err().to_string();
     for text in ["--all", "main", "f00", "HEAD~1", ""] {
         assert!(refused(text).contains("0-9 and a-f"), "{text}");
     }
     assert!(refused("ffffffff").contains("no such commit"));
+    let trunk = Source { branch: "trunk", remote: None };
+    let said = it.candidate(trunk, "ffffffff").unwrap_err().to_string();
+    assert!(said.contains("`git log trunk` shows them"), "{said}");
     sandbox.git("work", "branch beefbeef");
     assert!(refused("beefbeef").contains("no such commit"));
     let first = sandbox.git("work", "rev-parse v1.2.3^{commit}");

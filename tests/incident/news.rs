@@ -13,7 +13,7 @@ secrets: [SECRET]
 channels:
   pager: { type: command, run: 'echo "$HOTFIX_MESSAGE" >> $T/paged; [ ! -e $T/broken ]' }
   chat: { type: slack, url_env: CHAT_URL }
-updates: { every: 20m, text: "{{ issue }} lasts {{ lasting }} at {{ standing }} after {{ so_far }} {{ env.SECRET }}" }
+updates: { every: 20m, text: "{{ issue }} lasts {{ lasting }} at {{ standing }} after {{ so_far }} {{ env.SECRET }}, each {{ update_every }}" }
 stages:
   - { id: first, title: First, steps: [{ id: n, run: 'true' }] }
   - id: s
@@ -48,7 +48,10 @@ fn a_draft_is_sent_when_a_person_says_so_and_never_unasked() {
     let (ways, channels) = ways(&drive.asked[0]);
     assert_eq!(ways, [Way::Send, Way::Edit, Way::Done, Way::Skip, Way::Later]);
     assert_eq!(channels, ["pager"], "the chat's address is not set");
-    assert_eq!(drive.asked[0].prompt, format!("42 lasts 50m00s at 2/2 Mend it after First {}", hotfix_mask()));
+    assert_eq!(
+        drive.asked[0].prompt,
+        format!("42 lasts 50m00s at 2/2 Mend it after First {}, each 20m", hotfix_mask())
+    );
     assert_eq!(lab.left("paged").lines().count(), 1);
     assert!(lab.left("paged").starts_with("42 lasts 50m00s") && !lab.left("paged").contains(SECRET));
     assert!(!lab.journal().contains(SECRET));
