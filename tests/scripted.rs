@@ -14,16 +14,7 @@ fn scripted(text: &str) -> Scripted {
 }
 
 fn question(step: &str, purpose: Purpose, form: Form) -> Question {
-    Question {
-        step: step.into(),
-        purpose,
-        prompt: "?".into(),
-        form,
-        menu: vec![],
-        rollback: vec![],
-        output: None,
-        measured: vec![],
-    }
+    Question { step: step.into(), purpose, prompt: "?".into(), form, menu: vec![], output: None, measured: vec![] }
 }
 
 fn ask_for(answers: &Scripted, step: &str, purpose: Purpose, form: Form) -> Result<Answer, Unanswered> {

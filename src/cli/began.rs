@@ -41,8 +41,8 @@ pub(super) fn began(
     }
     let words = if language == Lang::Zh { CHINESE } else { ENGLISH };
     let (step, prompt) = ("start".to_owned(), words.ask.to_owned());
-    let (purpose, form, menu, rollback) = (Purpose::Step, Form::Text, Vec::new(), Vec::new());
-    let question = Question { step, purpose, prompt, form, menu, rollback, output: None, measured: Vec::new() };
+    let (purpose, form, menu) = (Purpose::Step, Form::Text, Vec::new());
+    let question = Question { step, purpose, prompt, form, menu, output: None, measured: Vec::new() };
     loop {
         let over = match block_on(operator.ask(&question))? {
             Ok(Answer::Text(text)) => match since(&text, SystemClock.now()) {

@@ -128,7 +128,6 @@ impl Rehearsal<'_> {
             .to_owned(),
             form: Form::Choice(CHOICES.map(str::to_owned).to_vec()),
             menu: Vec::new(),
-            rollback: Vec::new(),
             output: None,
             measured: Vec::new(),
         };

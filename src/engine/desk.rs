@@ -69,7 +69,6 @@ impl<'a> StepDesk<'a> {
             step: self.key.clone(),
             purpose,
             prompt: self.engine.world.masker.text(&asked.prompt),
-            rollback: if self.offers_rollback(purpose, &asked.form) { self.engine.masked_plan() } else { Vec::new() },
             form: asked.form,
             menu: self.menu.clone(),
             output: self.output.clone().filter(|path| path.exists()),
@@ -126,7 +125,6 @@ impl<'a> StepDesk<'a> {
             prompt: "A note for the log (the watch goes on meanwhile):".to_owned(),
             form: Form::Text,
             menu: vec![Way::Wait],
-            rollback: Vec::new(),
             output: None,
             measured: Vec::new(),
         };
@@ -145,11 +143,6 @@ impl<'a> StepDesk<'a> {
         })?;
         Some(given.remove(at).1)
     }
-
-    fn offers_rollback(&self, purpose: Purpose, form: &Form) -> bool {
-        let chosen = matches!(form, Form::Way(ways) if ways.contains(&Way::Rollback));
-        self.menu.contains(&Way::Rollback) || chosen || purpose == Purpose::Failure || purpose == Purpose::Unknown
-    }
 }
 
 /// Whether the clock of the incident may come before such a question. What is asked about a command that runs, about a breach or
@@ -157,7 +150,13 @@ impl<'a> StepDesk<'a> {
 fn is_interrupted(purpose: Purpose) -> bool {
     matches!(
         purpose,
-        Purpose::Step | Purpose::Production | Purpose::Failure | Purpose::Unknown | Purpose::Undo | Purpose::Aftermath
+        Purpose::Step
+            | Purpose::Production
+            | Purpose::Difference
+            | Purpose::Failure
+            | Purpose::Unknown
+            | Purpose::Undo
+            | Purpose::Aftermath
     )
 }
 
@@ -361,10 +360,6 @@ impl Desk for StepDesk<'_> {
 }
 
 impl Engine {
-    pub(super) fn masked_plan(&self) -> Vec<String> {
-        self.plan_lines(&super::Retreat::default()).iter().map(|line| self.world.masker.text(line)).collect()
-    }
-
     /// Shows something, with every secret taken out of it. What a command printed was masked before.
     pub(super) fn show(&self, show: Show<'_>) {
         let mask = |text: &str| self.world.masker.text(text);

@@ -228,9 +228,8 @@ impl Engine {
         menu: &[Way],
     ) -> Result<Option<(Question, Answer)>, Stop> {
         let menu: Vec<_> = menu.iter().copied().filter(|way| matches!(way, Way::Rollback | Way::Pause)).collect();
-        let rollback = if menu.contains(&Way::Rollback) { self.masked_plan() } else { Vec::new() };
         let prompt = self.world.masker.text(&prompt);
-        let question = Question { step, purpose, prompt, form, menu, rollback, output: None, measured: Vec::new() };
+        let question = Question { step, purpose, prompt, form, menu, output: None, measured: Vec::new() };
         loop {
             let answered = tokio::select! {
                 biased;

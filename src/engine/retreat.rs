@@ -187,7 +187,6 @@ impl Engine {
             prompt: format!("Take production back to {to}? Type {to} to begin."),
             form: Form::Typed { expected: to },
             menu: vec![Way::Pause],
-            rollback: Vec::new(),
             output: None,
             measured: Vec::new(),
         };

@@ -30,8 +30,6 @@ pub struct Question {
     pub form: Form,
     /// The ways that the menu may offer beside the answer; retry is never among them.
     pub menu: Vec<Way>,
-    /// What a rollback would do, line by line, to be shown before one is chosen.
-    pub rollback: Vec<String>,
     /// The file with the step's output so far, for "view output".
     pub output: Option<std::path::PathBuf>,
     /// What was measured, line by line, for a question that is asked because of it.

@@ -58,7 +58,6 @@ fn question(scenario: &str) -> Option<Question> {
         },
         form,
         menu: vec![Way::Retry, Way::Skip, Way::Rollback, Way::Pause],
-        rollback: Vec::new(),
         output: std::env::var_os("HOTFIX_SHOWN").map(PathBuf::from),
         measured: Vec::new(),
     })
