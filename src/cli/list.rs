@@ -57,7 +57,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
 impl Entry {
     fn line(&self, width: usize, now: Timestamp) -> String {
         let Status { run, tag, new_tag, issue, phase, .. } = &self.status;
-        let phase = phase.replace('_', " ");
+        // A release that was taken back is none.
+        let taken_back = *phase == "finished" && self.status.rolled_back.is_some();
+        let phase = if taken_back { "rolled back".to_owned() } else { phase.replace('_', " ") };
         let mut parts = vec![format!("{run:<width$}  {phase:<11}")];
         if !tag.is_empty() {
             parts.push(format!("{tag} -> {new_tag} for issue {issue}"));

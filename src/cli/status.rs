@@ -333,6 +333,9 @@ fn way(status: &Status) -> &'static str {
         "forward" => "forward",
         "back" => "back: production is being rolled back",
         "rolled_back" => "rolled back; what follows a rollback is left to do",
+        "finished" if status.rolled_back.is_some() => {
+            "finished: production was rolled back, and what follows that is done"
+        }
         "finished" => "finished",
         "declined" => "declined: no hotfix was needed",
         "aborted" => "aborted",

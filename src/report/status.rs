@@ -158,7 +158,7 @@ pub fn status(source: &Source<'_>, run: &Run) -> Status {
         rolled_back_to: rolled_back(source.records).map(|(_, to)| to.to_owned()),
         left: run.left().into_iter().map(str::to_owned).collect(),
         last: source.records.last().map(|record| LastRecord { seq: record.seq, at: record.at }),
-        commands: commands(source.id, run.phase()),
+        commands: commands(source.id, run.phase(), rolled_back(source.records).is_some()),
     }
 }
 
@@ -203,10 +203,11 @@ pub(super) fn rolled_back(records: &[Record]) -> Option<(Timestamp, &str)> {
     })
 }
 
-fn commands(id: &str, phase: Phase) -> Vec<String> {
+fn commands(id: &str, phase: Phase, rolled_back: bool) -> Vec<String> {
     let lines: &[&str] = match phase {
         Phase::Forward | Phase::Back => &["hotfix resume", "hotfix rollback"],
         Phase::RolledBack => &["hotfix resume RUN", "hotfix rollback RUN"],
+        Phase::Finished if rolled_back => &[],
         Phase::Finished | Phase::Aborted | Phase::Unborn => &["hotfix rollback RUN"],
         Phase::Declined => &[],
     };

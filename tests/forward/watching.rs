@@ -127,6 +127,8 @@ fn a_breach_rolls_back_where_the_runbook_says_so() {
     .open();
     project.start("").exits(10);
     assert_eq!(project.left("undone"), "x\n");
+    project.hotfix(&["status"]).says(&["finished: production was rolled back"]).keeps(&["Go on with"]);
+    project.hotfix(&["list"]).says(&["  rolled back  "]).keeps(&["finished"]);
     // What is not known is no breach.
     let unsure = "{id: m, monitor: {on_breach: rollback, probes: [{name: p, run: 'false', success_condition: 'exit_code == 0', failure_condition: 'exit_code == 9'}]}}";
     steps(&[unsure]).open().start("").exits(5);
