@@ -310,6 +310,10 @@ pub fn past(path: &Path, step: &str, (began, decided): (Timestamp, Option<Timest
             continue;
         }
         past.last = past.last.max(Some(reading.at));
+        match reading.outcome.as_str() {
+            "success" => _ = past.wrong.remove(&reading.probe),
+            _ => _ = past.wrong.entry(reading.probe.clone()).or_insert(reading.at),
+        }
         let counts = decided.is_none_or(|decided| reading.at > decided);
         if let (true, Ok(outcome)) = (counts, Measurement::deserialize(Value::from(reading.outcome))) {
             past.tallies.entry(reading.probe).or_default().record(outcome);

@@ -162,6 +162,7 @@ fn what_was_measured_before_is_counted_from_where_it_counts_and_its_end_is_known
     let whole = of(1, None);
     let tally = whole.tallies["p"];
     assert_eq!((whole.last, tally.successes, tally.failures, tally.consecutive_errors), (Some(at(4)), 1, 1, 2));
+    assert_eq!(whole.wrong, [("p".to_owned(), at(3))].into(), "since it was last well");
     let later = of(0, Some(3));
     assert_eq!((later.last, later.tallies["p"].errors, later.tallies["p"].failures), (Some(at(4)), 1, 0));
     assert_eq!(of(5, None), Past::default());

@@ -13,7 +13,7 @@ use super::context::{WATCH, watched};
 use super::probe::Watch;
 use super::{Behind, COURSE, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, Vigil, Watching};
 use crate::clock::{LocalFuture, Timestamp, brief};
-use crate::gate::{Coverage, Decision, Verdict};
+use crate::gate::{Coverage, Decision, Past, Verdict};
 use crate::operator::{Gauge, Show};
 use crate::template::{Condition, Length};
 use crate::vars::Values;
@@ -201,7 +201,7 @@ impl Kind for Monitor {
 
     fn behind<'a>(&'a self, ctx: &'a Context<'a>, vigil: Vigil) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
         if let Some(decision) = vigil.breach.as_ref().filter(|_| !vigil.quiet) {
-            return Some(Box::pin(std::future::ready(Err(self.asks(decision)))));
+            return Some(Box::pin(std::future::ready(Err(self.asks(decision, &vigil.past)))));
         }
         let began = vigil.began.filter(|_| self.background);
         let until = self.length.as_ref().zip(began);
@@ -277,10 +277,9 @@ impl Monitor {
         let Span { began, until, probes, shown, vigil } = span;
         let (of, now) = (probes.len(), ctx.world.clock.now());
         let readings = Readings::default();
-        let made = probes.iter().map(|probe| {
-            let before = vigil.past.tallies.get(&probe.name).copied().unwrap_or_default();
-            Ok(Watch::new((*probe, &readings), ctx, until)?.bearing(vigil.bears).after(before))
-        });
+        let made = probes
+            .iter()
+            .map(|probe| Ok(Watch::new((*probe, &readings), ctx, until)?.bearing(vigil.bears).after(&vigil.past)));
         let made = made.collect::<Result<Vec<_>, String>>().map_err(|why| Stop::failed("template", why))?;
         let covered = Covered::new(ctx, made.iter().filter_map(Watch::beat).min(), (began, &vigil));
         let gauges = RefCell::new(vec![None; of]);
@@ -337,11 +336,12 @@ impl Monitor {
     }
 
     /// What a breach asks for, of which only what it came to is known.
-    fn asks(&self, Decision { verdict, reason }: &Decision) -> Stop {
+    fn asks(&self, Decision { verdict, reason }: &Decision, past: &Past) -> Stop {
         if self.on_breach == OnBreach::Rollback && *verdict == Verdict::Fail {
             return Stop::Retreat(reason.clone());
         }
-        Stop::failed("gate", format!("the gate came to {}: {reason}", verdict.word()))
+        let since = past.wrong.values().min().map(|at| format!("; since {}", at.local_time())).unwrap_or_default();
+        Stop::failed("gate", format!("the gate came to {}: {reason}{since}", verdict.word()))
     }
 
     fn breached(

@@ -174,6 +174,8 @@ pub struct Past {
     pub last: Option<Timestamp>,
     /// The counters, by the names of the probes.
     pub tallies: BTreeMap<String, Tally>,
+    /// Since when what is not as it should be is so, by the names of the probes.
+    pub wrong: BTreeMap<String, Timestamp>,
 }
 
 /// The counters of one gate.

@@ -241,6 +241,10 @@ fn while_somebody_is_asked_it_is_measured_on_and_no_gap_is_made() {
     let readings = lab.samples().len();
     assert!(readings > 55, "{readings} readings in an hour");
     assert!(lab.decided()[1].1.contains("3 failed"), "{:?}", lab.decided());
+    // It has been wrong since the beginning, whatever was answered meanwhile.
+    let since = format!("since {}", hotfix::clock::Timestamp::from_millis(START).local_time());
+    let asked: Vec<_> = driven.asked.iter().filter(|question| question.step == "s/m").collect();
+    assert!(asked.len() == 2 && asked.iter().all(|question| question.prompt.contains(&since)), "{asked:?}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::action::monitor::{Probe, Source};
 use crate::action::{self, Context, Finding, Settings, Stop};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::gate::{
-    Answer, Conditions, Decision, Facts, Increase, Judged, Latency, Limits, Measurement, Tally, Verdict,
+    Answer, Conditions, Decision, Facts, Increase, Judged, Latency, Limits, Measurement, Past, Tally, Verdict,
 };
 use crate::http::Request;
 use crate::operator::Gauge;
@@ -126,9 +126,11 @@ impl<'a> Watch<'a> {
         Self { bears, ..self }
     }
 
-    /// The same, which goes on from these counters.
-    pub(super) fn after(self, before: Tally) -> Self {
-        Self { before, ..self }
+    /// The same, which goes on from what was measured before.
+    pub(super) fn after(mut self, past: &Past) -> Self {
+        self.before = past.tallies.get(&self.probe.name).copied().unwrap_or_default();
+        self.gauge.since = past.wrong.get(&self.probe.name).copied();
+        self
     }
 
     /// How far apart two readings may be for nothing to be missed between them, and how late the first; nothing where it comes to
