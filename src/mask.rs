@@ -74,6 +74,12 @@ impl Masker {
         String::from_utf8_lossy(&self.bytes(text.as_bytes())).into_owned()
     }
 
+    /// `text`, which goes on where it was cut off, without the secrets: what at its end may begin one is left out.
+    #[must_use]
+    pub fn beginning(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.stream().push(text.as_bytes())).into_owned()
+    }
+
     /// Takes the secrets out of every text in `value`; the names of its fields stay.
     pub fn value(&self, value: &mut Value) {
         match value {
@@ -191,6 +197,13 @@ mod tests {
 
     fn masked(secrets: &[&str], input: &str) -> String {
         Masker::new(secrets).unwrap().text(input)
+    }
+
+    #[test]
+    fn the_beginning_of_a_text_does_not_end_with_the_beginning_of_a_secret() {
+        let masker = Masker::new(["hunter2"]).unwrap();
+        assert_eq!(masker.beginning("hunter2 and hunt"), "*** and ");
+        assert_eq!(masker.beginning("no secret"), "no secret");
     }
 
     #[test]

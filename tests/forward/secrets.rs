@@ -138,3 +138,23 @@ fn a_variable_cannot_hold_a_secret_and_the_environment_of_a_run_is_masked() {
     project.set("OTHER", "x");
     project.resume("").exits(7).says(&["OTHER was not set"]).keeps(&[SECRET, "TOKEN"]);
 }
+
+#[test]
+fn a_secret_at_the_end_of_what_is_kept_of_a_reading_leaves_not_even_its_beginning() {
+    // Wherever the cut falls in it: of a value 200 letters are kept.
+    for before in [185, 190, 195, 199] {
+        let probe = format!(
+            "{{name: p, run: \"printf '%{before}s' x; printf '%s' \\\"$T\\\"; printf '%100s' y\", success_condition: \"stdout == 'well'\"}}"
+        );
+        let mut project =
+            steps(&[&format!("{{id: m, env: {{T: '{{{{ env.TOKEN }}}}'}}, monitor: {{probes: [{probe}]}}}}")])
+                .top("secrets: [TOKEN]")
+                .open();
+        project.set("TOKEN", SECRET);
+        let ended = project.start("").exits(5).says(&["the gate came to fail"]);
+        let texts = [ended.said, project.journal(), project.left("work/.git/hotfix/lock")];
+        let beginning = &SECRET[..1.max(200 - before).min(SECRET.len())];
+        assert!(texts.iter().all(|text| !text.contains(&format!("x{beginning}"))), "{before}: {texts:?}");
+        assert!(texts[1].contains("x…") || texts[1].contains("x***"), "{before}: {}", texts[1]);
+    }
+}

@@ -5,6 +5,8 @@ const LONGEST: usize = 64 * 1024;
 /// How many of the latest lines that counted are kept, and how much of each, in bytes.
 pub(super) const LATEST: usize = 3;
 const KEPT: usize = 400;
+/// A line that is shorter, in bytes, was not cut: what is no text may have become longer, and space at the end is gone.
+pub(super) const UNCUT: usize = KEPT / 2;
 
 /// Counts the lines that have a text in them, in whatever pieces they come.
 #[derive(Clone, Debug)]

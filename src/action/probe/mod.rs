@@ -12,6 +12,8 @@ mod system;
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::action::baseline::Readings;
 use crate::action::monitor::{Probe, Source};
 use crate::action::{self, Context, Finding, Settings, Stop};
@@ -219,7 +221,8 @@ impl<'a> Watch<'a> {
         last: &mut Option<Judged>,
         told: &impl Fn(&Gauge) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
-        let Some(judged) = self.measure().await else { return Ok(()) };
+        let Some(mut judged) = self.measure().await else { return Ok(()) };
+        self.conceal(&mut judged.value);
         tally.record(judged.measurement);
         let (outcome, probe) = (judged.measurement.word(), self.probe.name.clone());
         let now = self.ctx.world.clock.now();
@@ -230,7 +233,13 @@ impl<'a> Watch<'a> {
             Measurement::Success | Measurement::Failure => (tally.failures, self.limits.failure_limit),
         };
         if let Sense::Log(follower) = &mut self.sense {
-            self.gauge.matches(follower.latest());
+            let masker = &self.ctx.world.masker;
+            // One that was cut may end in the middle of a secret.
+            let masked = |line: &String| match line.len() {
+                0..lines::UNCUT => masker.text(line),
+                _ => masker.beginning(line),
+            };
+            self.gauge.matches(follower.latest().iter().map(masked).collect());
         }
         told(&self.gauge)?;
         self.ctx.desk.sample(&probe, &judged.value, outcome);
@@ -241,6 +250,18 @@ impl<'a> Watch<'a> {
             self.ctx.desk.record(Finding::Measured { probe, value, outcome })?;
         }
         Ok(())
+    }
+
+    /// Takes the secrets out of what was read, before any more of it is cut off.
+    fn conceal(&self, value: &mut Value) {
+        let masker = &self.ctx.world.masker;
+        match value {
+            Value::String(text) => {
+                let cut = text.strip_suffix('…').map(|cut| masker.beginning(cut) + "…");
+                *text = cut.unwrap_or_else(|| masker.text(text));
+            }
+            other => masker.value(other),
+        }
     }
 
     /// The decision with what was read last and what it was held to, where it is no pass.
