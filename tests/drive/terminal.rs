@@ -286,12 +286,12 @@ fn a_command_that_had_ended_when_it_was_to_be_stopped_is_said_and_nothing_goes_o
     let runbook = world.sandbox.dir().join("ended.yaml");
     let text = format!(
         "name: ended\nversion: 1\nstages:\n  - id: s\n    steps:\n      \
-         - {{id: a, run: 'echo a >>{dir}/calls; echo up; while ! test -e {dir}/go; do sleep 0.05; done; touch {dir}/over'}}\n      \
+         - {{id: a, run: 'echo a >>{dir}/calls; echo be\\gun; while ! test -e {dir}/go; do sleep 0.05; done; touch {dir}/over'}}\n      \
          - {{id: b, run: 'echo b >>{dir}/calls'}}\n"
     );
     std::fs::write(&runbook, text).unwrap();
     let mut person = Person::at(&world, &["start", "v1.2.3", "1234", "--runbook", &runbook.display().to_string()]);
-    person.sees(&["up"]);
+    person.sees(&["begun"]);
     person.types("\u{3}");
     person.sees(&["Go on waiting, stop it, or leave it running", LISTENS]);
     std::fs::write(world.sandbox.dir().join("go"), "").unwrap();
