@@ -16,7 +16,7 @@ struct Traced {
     ended: Option<Timestamp>,
 }
 
-/// Every `git` in a trace, by its session. Those that a `git` starts belong to it.
+/// Every `git` in a trace, by its session. What those wait for that a `git` starts counts as its own.
 fn traced(text: &str) -> BTreeMap<String, Traced> {
     let mut all = BTreeMap::<String, Traced>::new();
     for line in text.lines() {
@@ -26,7 +26,8 @@ fn traced(text: &str) -> BTreeMap<String, Traced> {
         match event["event"].as_str().unwrap() {
             "cmd_name" if !session.contains('/') => event["name"].as_str().unwrap().clone_into(&mut one.command),
             "counter" if event["name"] == "hardware-flush" => one.synced += event["count"].as_u64().unwrap(),
-            "atexit" => one.ended = one.ended.max(Timestamp::parse(event["time"].as_str().unwrap())),
+            // What it leaves behind, to tidy up, may end long after it.
+            "atexit" if !session.contains('/') => one.ended = Timestamp::parse(event["time"].as_str().unwrap()),
             _ => {}
         }
     }
