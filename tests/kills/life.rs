@@ -31,6 +31,9 @@ pub(crate) struct Deeds {
     pub(crate) sleeper: Option<Pid>,
     /// Whether the run was taken back from another terminal.
     pub(crate) rolled_back: bool,
+    /// Whether this life was not alone: a rollback was begun beside it, which may have had the lock before it, and may have died
+    /// before there was any record of it.
+    pub(crate) contested: bool,
     /// How often a second driver was turned away.
     pub(crate) turned_away: usize,
     /// Every whole line of the journal that was seen on the disk.
@@ -114,6 +117,7 @@ struct Life<'a> {
 
 /// Has the driver live once, with these answers. It is left alone where `gently` says so.
 pub(crate) fn live(world: &World, random: &mut Random, deeds: &mut Deeds, (answers, gently): (&str, bool)) -> Ended {
+    deeds.contested = false;
     let mut child = world.driver(answers).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let (sender, lines) = channel();
     let mut reader = BufReader::new(child.stderr.take().unwrap());
@@ -264,6 +268,7 @@ impl Life<'_> {
         let file = self.world.path("rollback.yaml").display().to_string();
         std::fs::write(&file, honest::rollback(self.world)).unwrap();
         let mut command = self.world.hotfix(&["rollback", "--answers", &file]);
+        self.deeds.contested = true;
         let mut other = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         if random.chance(60) {
             self.wait(Duration::from_micros(random.below(300_000)), usize::MAX);

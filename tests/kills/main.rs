@@ -80,7 +80,7 @@ fn drive(seed: u64) -> Deeds {
             deeds.look(&world);
             let paused = match code {
                 None | Some(0 | 5 | 7 | 10 | 11) => true,
-                Some(8) => deeds.rolled_back,
+                Some(8) => deeds.rolled_back || deeds.contested,
                 Some(1) => deeds.unborn > unborn,
                 Some(_) => false,
             };
