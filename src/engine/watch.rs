@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use super::Engine;
 use super::desk::{Held, StepDesk};
 use super::place::Origin;
-use crate::action::{Asked, Behind, COURSE, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
+use crate::action::{Action, Asked, Behind, COURSE, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
 use crate::clock::Timestamp;
 use crate::gate::Past;
 use crate::operator::{Answer, Busy, Form, Presence, Purpose, Show, Way};
@@ -48,10 +48,11 @@ struct Running {
     go_on: Rc<Notify>,
     /// Whether it ends when another takes over.
     open: bool,
+    mode: Mode,
 }
 
 /// What a watch is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     /// To come to something.
     Deciding,
@@ -59,8 +60,23 @@ enum Mode {
     Quiet,
 }
 
-/// A step that is to watch: its key, and since when where it lasts as long as it says.
-type Wanted = (String, Option<Timestamp>);
+/// A step that is to watch.
+#[derive(Clone, Debug)]
+struct Wanted {
+    key: String,
+    /// Since when, where it lasts as long as it says.
+    began: Option<Timestamp>,
+    mode: Mode,
+    /// How many readings it bears whatever they are.
+    bears: u32,
+}
+
+impl Wanted {
+    /// One that comes to something, from its first reading on.
+    fn deciding(key: String, began: Option<Timestamp>) -> Self {
+        Self { key, began, mode: Mode::Deciding, bears: 0 }
+    }
+}
 
 impl Engine {
     /// Whether something was watched that is watched no more, because the loop has ended.
@@ -83,26 +99,33 @@ impl Engine {
 
     /// Begins what is to watch by now and does not yet. What that is follows from the journal alone.
     pub(super) fn start_watches(self: &Rc<Self>) {
-        for (key, began) in self.wanted() {
-            if self.watches.borrow().running.contains_key(&key) {
+        for wanted in self.wanted() {
+            let before = self.watches.borrow().running.get(&wanted.key).map(|running| running.mode);
+            if before == Some(wanted.mode) {
                 continue;
             }
+            if wanted.bears > 0 {
+                self.show(Show::Info(&format!("{} watches on, behind the later steps.", wanted.key)));
+            }
             let go_on = Rc::new(Notify::new());
-            let (engine, name, told) = (Rc::clone(self), key.clone(), Rc::clone(&go_on));
+            let (engine, told, key) = (Rc::clone(self), Rc::clone(&go_on), wanted.key.clone());
+            let (open, mode) = (wanted.began.is_none(), wanted.mode);
             let handle = tokio::task::spawn_local(async move {
-                if let Err(stop) = engine.watch(&key, began, &told).await {
+                if let Err(stop) = engine.watch(&wanted, &told).await {
                     let why = if let Stop::Failed(failure) = stop { failure.message } else { format!("{stop:?}") };
-                    engine.show(Show::Warning(&format!("{key} does not watch: {why}")));
+                    engine.show(Show::Warning(&format!("{} does not watch: {why}", wanted.key)));
                 }
             });
-            let running = Running { handle: handle.abort_handle(), go_on, open: began.is_none() };
-            self.watches.borrow_mut().running.insert(name, running);
+            let running = Running { handle: handle.abort_handle(), go_on, open, mode };
+            if let Some(before) = self.watches.borrow_mut().running.insert(key, running) {
+                before.handle.abort();
+            }
         }
     }
 
-    /// Watches for the step `key` until that comes to its end. What is not as it should be is handed to whoever asks the
-    /// operator, and looked at anew when the answer is to go on.
-    async fn watch(&self, key: &str, began: Option<Timestamp>, go_on: &Notify) -> Result<(), Stop> {
+    /// Watches for a step until that comes to its end. What is not as it should be is handed to whoever asks the operator, and
+    /// looked at anew when the answer is to go on.
+    async fn watch(&self, Wanted { key, began, mode, bears }: &Wanted, go_on: &Notify) -> Result<(), Stop> {
         let (_, step) = self.find(key)?;
         let Body::Action(action) = &step.body else { return Ok(()) };
         let values = self.values(key, 1);
@@ -111,43 +134,50 @@ impl Engine {
         let desk = StepDesk::new(self, key, Vec::new());
         let (values, settings, place, world) = (&values, &settings, &place, &self.world);
         let ctx = Context { values, settings, place, world, desk: &desk };
-        let mut bears = 0;
-        while let Some(watch) = action.kind().behind(&ctx, self.vigil(key, began, (bears, Mode::Deciding))) {
+        let mut bears = *bears;
+        while *mode == Mode::Deciding
+            && let Some(watch) = action.kind().behind(&ctx, self.vigil(key, *began, (bears, Mode::Deciding)))
+        {
             match watch.await {
                 Ok(_) => {
                     self.show(Show::Info(&format!("{key}: what it watched is as it should be")));
                     return Ok(());
                 }
                 Err(stop @ (Stop::Failed(_) | Stop::Retreat(_))) => {
-                    self.breaches.borrow_mut().push_back((key.to_owned(), stop));
+                    self.breaches.borrow_mut().push_back((key.clone(), stop));
                 }
                 // Whoever took over, or the signal that came, is heard of by itself.
                 Err(Stop::Yielded(_) | Stop::Signal(_)) => return Ok(()),
                 // A watch that cannot be written down does not end unsaid.
                 Err(stop) => {
-                    self.breaches.borrow_mut().push_back((key.to_owned(), stop));
+                    self.breaches.borrow_mut().push_back((key.clone(), stop));
                     return Ok(());
                 }
             }
             // Whoever is asked may want to see whether it recovers.
-            let quiet = action.kind().behind(&ctx, self.vigil(key, began, (u32::MAX, Mode::Quiet)));
-            let quiet = async {
-                if let Some(quiet) = quiet
-                    && let Err(stop) = quiet.await
-                    && !matches!(stop, Stop::Yielded(_) | Stop::Signal(_))
-                {
-                    self.breaches.borrow_mut().push_back((key.to_owned(), stop));
-                }
-                std::future::pending::<()>().await;
-            };
             tokio::select! {
                 biased;
                 () = go_on.notified() => {}
-                () = quiet => {}
+                () = self.measure_on((key, *began), action, &ctx) => {}
             }
             bears = BEARS;
         }
+        if *mode == Mode::Quiet {
+            self.measure_on((key, *began), action, &ctx).await;
+        }
         Ok(())
+    }
+
+    /// Measures, and comes to nothing. It does not end by itself.
+    async fn measure_on(&self, (key, began): (&str, Option<Timestamp>), action: &Action, ctx: &Context<'_>) {
+        let quiet = action.kind().behind(ctx, self.vigil(key, began, (u32::MAX, Mode::Quiet)));
+        if let Some(quiet) = quiet
+            && let Err(stop) = quiet.await
+            && !matches!(stop, Stop::Yielded(_) | Stop::Signal(_))
+        {
+            self.breaches.borrow_mut().push_back((key.to_owned(), stop));
+        }
+        std::future::pending::<()>().await;
     }
 
     /// How the step `key` goes on watching: as whoever watched before left it.
@@ -175,30 +205,40 @@ impl Engine {
         };
         let touched = self.run(Run::touched_production);
         let mut wanted = Vec::new();
-        let mut latest: Option<(Timestamp, String, Behind)> = None;
-        let done = |run: &Run| -> Vec<_> {
-            let done = run.steps().iter().filter(|(_, state)| state.status == Status::Done);
-            done.filter_map(|(key, state)| Some((key.clone(), state.began_at?))).collect()
+        let mut latest: Option<(Timestamp, Behind, Wanted)> = None;
+        let begun = |run: &Run| -> Vec<_> {
+            let steps = run.steps().iter().filter(|(_, state)| state.status != Status::Pending);
+            steps.filter_map(|(key, state)| Some((key.clone(), state.status, state.began_at?))).collect()
         };
-        for (key, began) in self.run(done) {
+        for (key, status, began) in self.run(begun) {
             let Watching { behind, from_production } = self.watching(&key);
             let stage = key.split('/').next();
-            if behind == Behind::Nothing || !stages.iter().any(|of| Some(of.id.as_str()) == stage) {
+            // One that watches as long as it says does so once it is done, or not at all.
+            let none = behind == Behind::Nothing || behind == Behind::FromItsStart && status != Status::Done;
+            if none || !stages.iter().any(|of| Some(of.id.as_str()) == stage) {
                 continue;
             }
             if behind == Behind::FromItsStart && (touched || !from_production) {
-                wanted.push((key.clone(), Some(began)));
+                wanted.push(Wanted::deciding(key.clone(), Some(began)));
             }
             if latest.as_ref().is_none_or(|(at, ..)| *at <= began) {
-                latest = Some((began, key, behind));
+                let open = Wanted::deciding(key, None);
+                let open = match status {
+                    // What it came to is what is being asked.
+                    Status::Failed => Wanted { mode: Mode::Quiet, ..open },
+                    // Somebody has seen what it came to, and goes on.
+                    Status::Skipped | Status::DoneByHand => Wanted { bears: BEARS, ..open },
+                    _ => open,
+                };
+                latest = Some((began, behind, open));
             }
         }
         if !touched {
             return wanted;
         }
-        wanted.extend(latest.filter(|(.., behind)| *behind == Behind::FromItsEnd).map(|(_, key, _)| (key, None)));
+        wanted.extend(latest.filter(|(_, behind, _)| *behind == Behind::FromItsEnd).map(|(.., open)| open));
         if self.phase() == Phase::Forward {
-            wanted.extend(self.first_ahead().map(|key| (key, None)));
+            wanted.extend(self.first_ahead().map(|key| Wanted::deciding(key, None)));
         }
         wanted
     }

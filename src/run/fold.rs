@@ -104,13 +104,13 @@ impl Run {
                 self.keep_vars(step);
             }
             Event::StepDoneByHand { step, .. } => {
-                self.end(step, Status::DoneByHand).began.get_or_insert(record.seq);
+                self.by_a_person(step, Status::DoneByHand, record).began.get_or_insert(record.seq);
             }
             Event::StepFailed { step, message, again, .. } => {
                 let failure = Failure { message: message.clone(), again: *again };
                 self.end(step, Status::Failed).failure = Some(failure);
             }
-            Event::StepSkipped { step, .. } => _ = self.end(step, Status::Skipped),
+            Event::StepSkipped { step, .. } => _ = self.by_a_person(step, Status::Skipped, record),
             Event::StepInterrupted { step, .. } => {
                 let state = self.settle(step);
                 state.status = Status::Pending;
@@ -171,6 +171,13 @@ impl Run {
             let vars = self.vars.clone();
             self.steps.entry(step.to_owned()).or_default().vars = vars;
         }
+    }
+
+    /// What was measured until somebody said how it ends has been seen, and counts no more.
+    fn by_a_person(&mut self, step: &str, status: Status, record: &Record) -> &mut StepState {
+        let state = self.end(step, status);
+        state.decided = Some((record.at, false));
+        state
     }
 
     fn set_stage(&mut self, stage: &str, status: StageStatus) {

@@ -71,7 +71,7 @@ pub struct StepState {
     pub vars: BTreeMap<String, Value>,
     /// When nothing was measured of what it watches, since it last began.
     pub gaps: Vec<Gap>,
-    /// When its gate was last decided since then, and whether it passed.
+    /// When its gate was last decided since then, by what was measured or by a person, and whether it passed.
     pub decided: Option<(Timestamp, bool)>,
     /// What its gate came to behind other steps, where nobody has said yet what is to be done about it.
     pub breach: Option<Decision>,

@@ -5,6 +5,7 @@
 mod again;
 mod away;
 mod back;
+mod behind;
 mod broken;
 mod clock;
 mod commit;

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hotfix::event::Event;
@@ -13,23 +13,26 @@ use crate::terminal::{LISTENS, Person};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-const ASKED: &str = "Production is not as it should be";
+pub(crate) const ASKED: &str = "Production is not as it should be";
 
 /// A service that answers 200, or 503 where it is down.
-struct Service {
+pub(crate) struct Service {
     url: String,
     down: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
 }
 
 impl Service {
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let down = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&down);
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (told, counts) = (Arc::clone(&down), Arc::clone(&asked));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
+                counts.fetch_add(1, Ordering::SeqCst);
                 let mut some = [0; 1024];
                 let status = if told.load(Ordering::SeqCst) { "503 Unavailable" } else { "200 OK" };
                 // Who asks may have gone away by now.
@@ -39,22 +42,31 @@ impl Service {
                 }
             }
         });
-        Self { url, down }
+        Self { url, down, asked }
     }
 
-    fn set_down(&self, down: bool) {
+    pub(crate) fn set_down(&self, down: bool) {
         self.down.store(down, Ordering::SeqCst);
     }
 
+    /// Waits until it was asked so often from now on.
+    pub(crate) fn is_asked(&self, times: usize) {
+        let (end, before) = (Instant::now() + PATIENCE, self.asked.load(Ordering::SeqCst));
+        while self.asked.load(Ordering::SeqCst) < before + times {
+            assert!(Instant::now() < end, "nobody asks the service");
+            std::thread::yield_now();
+        }
+    }
+
     /// A probe of it that bears two failures.
-    fn probe(&self) -> String {
+    pub(crate) fn probe(&self) -> String {
         let url = &self.url;
         format!("{{name: health, http: '{url}', interval: 100ms, success_condition: status == 200, failure_limit: 2}}")
     }
 }
 
 /// A run with these steps behind one that touches production.
-fn begin(world: &World, steps: &[String]) -> Person {
+pub(crate) fn begin(world: &World, steps: &[String]) -> Person {
     let runbook = world.sandbox.dir().join("watched.yaml");
     let undone = world.sandbox.dir().join("undone");
     let mut text = format!(
@@ -73,19 +85,19 @@ fn begin(world: &World, steps: &[String]) -> Person {
     person
 }
 
-fn undone(world: &World) -> String {
+pub(crate) fn undone(world: &World) -> String {
     std::fs::read_to_string(world.sandbox.dir().join("undone")).unwrap_or_default()
 }
 
 /// Waits until the question that is up has `text`: those that were answered stand above it.
-fn asks(person: &mut Person, text: &str) -> String {
+pub(crate) fn asks(person: &mut Person, text: &str) -> String {
     person.sees_that(text, |seen| {
         seen.rsplit_once("\n? ").is_some_and(|(_, last)| last.contains(text) && last.contains(LISTENS))
     })
 }
 
 /// Chooses the row `number` of a question with `text`.
-fn choose(person: &mut Person, text: &str, number: usize) {
+pub(crate) fn choose(person: &mut Person, text: &str, number: usize) {
     asks(person, text);
     person.types(&number.to_string());
     person.sees(&[&format!(">  {number}.")]);
@@ -93,7 +105,7 @@ fn choose(person: &mut Person, text: &str, number: usize) {
 }
 
 /// Waits until `holds` does of the events so far.
-fn until(world: &World, holds: impl Fn(&[Event]) -> bool) {
+pub(crate) fn until(world: &World, holds: impl Fn(&[Event]) -> bool) {
     let end = Instant::now() + PATIENCE;
     while !holds(&world.events()) {
         assert!(Instant::now() < end, "{:?}", world.events());
@@ -101,7 +113,7 @@ fn until(world: &World, holds: impl Fn(&[Event]) -> bool) {
     }
 }
 
-fn breaches(events: &[Event]) -> usize {
+pub(crate) fn breaches(events: &[Event]) -> usize {
     events.iter().filter(|event| matches!(event, Event::GateDecided { decision, .. } if decision == "fail")).count()
 }
 
