@@ -26,7 +26,7 @@ const TWICE: &str = "success_condition: 'result < 100 and (rate_before is none o
 fn the_median_of_the_readings_is_kept_and_later_readings_are_held_to_it() {
     for (after, code) in [("9", 0), ("11", 5), ("100", 5)] {
         let taken = before(&[&format!(
-            "{{name: rate, {}, interval: 20ms, count: 3, capture: {{rate_before: result, code_before: exit_code}}}}",
+            "{{name: rate, {}, interval: 20ms, timeout: 20s, count: 3, capture: {{rate_before: result, code_before: exit_code}}}}",
             numbers("n", "900 5 1")
         )]);
         let held =

@@ -21,7 +21,7 @@ impl Followed {
     fn begin(source: &str) -> Self {
         let probe = |name: &str, text: &str, limit: u32| {
             format!(
-                "{{name: {name}, log: {{{source}, contains: {text}}}, interval: 50ms, \
+                "{{name: {name}, log: {{{source}, contains: {text}}}, interval: 50ms, timeout: 20s, \
                  failure_condition: 'count > 0', failure_limit: {limit}}}"
             )
         };
@@ -137,7 +137,7 @@ fn what_a_command_writes_is_counted_and_its_end_is_an_error_once() {
 
 #[test]
 fn a_log_that_is_not_there_is_an_error_until_it_is() {
-    let probe = "{name: p, log: {path: '{{ env.T }}/later.log', contains: ERROR}, interval: 50ms, failure_condition: 'count > 1', consecutive_error_limit: 1000000}";
+    let probe = "{name: p, log: {path: '{{ env.T }}/later.log', contains: ERROR}, interval: 50ms, timeout: 20s, failure_condition: 'count > 1', consecutive_error_limit: 1000000}";
     let project = steps(&[&watch("for: 1h,", &[probe])]).open();
     let mut child = project.begin();
     let until = Instant::now() + Duration::from_secs(60);
@@ -156,7 +156,7 @@ fn a_log_that_is_not_there_is_an_error_until_it_is() {
 fn what_comes_after_the_last_whole_interval_is_counted_at_the_end() {
     let probe =
         "{name: p, log: {path: '{{ env.T }}/app.log', contains: ERROR}, interval: 1h, failure_condition: 'count > 0'}";
-    let writes = "{name: w, run: 'echo ERROR >> \"$T/app.log\"', interval: 100ms, success_condition: 'exit_code == 0'}";
+    let writes = "{name: w, run: 'echo ERROR >> \"$T/app.log\"', interval: 100ms, timeout: 20s, success_condition: 'exit_code == 0'}";
     let project = steps(&["{id: old, run: 'touch \"$T/app.log\"'}", &watch("for: 1s,", &[probe, writes])]).open();
     project.start("").exits(5).says(&["1 failed, more than the 0 allowed; the last was", "; fails where count > 0"]);
     assert_eq!(samples(&project, "p").len(), 1);

@@ -119,7 +119,7 @@ fn a_real_prometheus_answers_instant_and_range_queries() {
 fn a_gate_on_a_real_prometheus_sees_it_go() {
     let Some(mut prometheus) = Prometheus::start("a_gate_on_a_real_prometheus_sees_it_go") else { return };
     let probe = format!(
-        "{{name: p, prometheus: {{url: '{}', query: up}}, interval: 50ms, success_condition: 'result == 1'}}",
+        "{{name: p, prometheus: {{url: '{}', query: up}}, interval: 50ms, timeout: 20s, success_condition: 'result == 1'}}",
         prometheus.url
     );
     let project = super::steps(&[&super::watch("for: 1h,", &[&probe])]).open();
