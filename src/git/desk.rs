@@ -202,8 +202,7 @@ impl Repository {
             self.remove_desk(&at)?;
             let failed = |source| Error::File { file: at.display().to_string(), source };
             at.parent().map_or(Ok(()), fs::create_dir_all).map_err(failed)?;
-            let path = at.to_string_lossy();
-            self.program.text(&["worktree", "add", "--quiet", "--force", "--force", "--detach", "--", &path, ours])?;
+            self.tree_to_merge_in(&at, ours)?;
         }
         let args = ["merge", "--quiet", "--no-commit", "--no-ff", "--strategy=ort", "--no-verify-signatures"];
         let message = format!("--message={}", back.message.trim_end());

@@ -133,14 +133,12 @@ impl Guest {
         }
     }
 
-    /// Continues whoever is in the foreground, where what was `typed` is to end it and the terminal makes a signal of that: one
-    /// who is stopped, and whose shell does not care, would never hear it.
-    pub(super) fn rouse(&mut self, typed: &[u8]) {
-        let Ok(mode) = tcgetattr(&self.line) else { return };
+    /// Whether what was `typed` is to end whoever is in the foreground, and the terminal makes a signal of it. One who is
+    /// stopped, and whose shell does not care, never hears that before being continued.
+    pub(super) fn ends_by(&self, typed: &[u8]) -> bool {
+        let Ok(mode) = tcgetattr(&self.line) else { return false };
         let keys = [SpecialCodeIndex::VINTR, SpecialCodeIndex::VQUIT].map(|key| mode.special_codes[key]);
-        if mode.local_modes.contains(LocalModes::ISIG) && typed.iter().any(|byte| keys.contains(byte)) {
-            self.send(Signal::CONT);
-        }
+        mode.local_modes.contains(LocalModes::ISIG) && typed.iter().any(|byte| keys.contains(byte))
     }
 
     /// Gives its terminal the size of `screen`, where that can be told.

@@ -29,6 +29,9 @@ use crate::mask::{Masker, Stream};
 const IDLE: Duration = Duration::from_millis(100);
 /// How often it is looked whether the command was stopped.
 const TICK: Duration = Duration::from_millis(50);
+/// How long after a Ctrl-C whoever was stopped is continued. The terminal makes a signal of it in its own time, and nobody is
+/// to go on before that.
+const ROUSE: Duration = Duration::from_millis(50);
 /// How often a command that is being ended is looked at.
 const ENDING_TICK: Duration = Duration::from_millis(5);
 /// How long the terminal of a command is read on when it has ended and others keep it open, and how often a slow screen is
@@ -129,7 +132,8 @@ impl Visit {
     async fn run(&mut self, screen: &Line, spec: &Spec) -> io::Result<How> {
         let mut resized = signal(SignalKind::window_change()).ok();
         self.guest.fit(screen);
-        let (mut deadline, mut tick, mut idle) = (after(spec.timeout), after(Some(TICK)), after(None));
+        let (mut deadline, mut tick) = (after(spec.timeout), after(Some(TICK)));
+        let (mut idle, mut rouse) = (after(None), after(None));
         let (mut ended, mut ladder): (Option<io::Result<ExitStatus>>, Option<Ladder>) = (None, None);
         let mut drain: Option<(usize, LocalFuture<'static, ()>)> = None;
         loop {
@@ -147,7 +151,9 @@ impl Visit {
                 },
                 taken = self.guest.line.give(&self.typed), if !self.typed.is_empty() => match taken {
                     Ok(taken) => {
-                        self.guest.rouse(&self.typed[..taken]);
+                        if self.guest.ends_by(&self.typed[..taken]) {
+                            rouse = after(Some(ROUSE));
+                        }
                         self.typed.drain(..taken);
                     }
                     // Nobody reads it any more.
@@ -162,6 +168,10 @@ impl Visit {
                 () = &mut idle => {
                     self.shown.extend(self.mask.show());
                     idle = after(None);
+                }
+                () = &mut rouse => {
+                    self.guest.send(Signal::CONT);
+                    rouse = after(None);
                 }
                 () = change(&mut resized) => self.guest.fit(screen),
                 status = self.guest.child.wait(), if ended.is_none() => {

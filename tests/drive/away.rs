@@ -23,7 +23,7 @@ impl Watched {
         let world = World::new();
         let dir = world.sandbox.dir().display().to_string();
         let probe = format!(
-            "{{name: whole, interval: 20ms, run: 'test ! -e {dir}/broken', success_condition: 'exit_code == 0'}}"
+            "{{name: whole, interval: 20ms, timeout: 20s, run: 'test ! -e {dir}/broken', success_condition: 'exit_code == 0'}}"
         );
         let text = format!(
             "name: away\nversion: 1\nenvironment: [WHERE]\nstages:\n  - id: s\n    steps:\n      - {{id: a, affects: production, run: 'true', \

@@ -40,13 +40,13 @@ fn texts(world: &World) -> Vec<String> {
 #[test]
 fn half_an_answer_is_there_again_after_the_call_that_came_between() {
     let world = World::new();
-    let runbook = runbook(&world, "4s", "      - { id: a, ask: 'What is broken?' }\n");
+    let runbook = runbook(&world, "8s", "      - { id: a, ask: 'What is broken?' }\n");
     let mut person = Person::at(&world, &["start", "v1.2.3", "1234", "--runbook", &runbook]);
     person.sees(&["What is broken?", LISTENS]);
     person.types("half an");
     person.sees(&["> half an"]);
     let seen = person.sees(&["CALL Grace, +1-555-0124", "Please join 1234", "1. called", "4. later", LISTENS]);
-    assert!(seen.contains("4s after the incident began, due now"), "{seen}");
+    assert!(seen.contains("8s after the incident began, due now"), "{seen}");
     assert!(!seen.contains("> half an"), "{seen}");
     // Enter alone and Esc answer nothing.
     person.types("\r");
@@ -107,7 +107,7 @@ fn a_command_runs_on_while_the_call_is_asked_about() {
         "      - {{ id: a, run: 'echo \"elapsed $HOTFIX_ELAPSED\"; while ! test -e {}; do echo tick; sleep 0.05; done; echo over' }}\n      - {{ id: b, confirm: 'Really over?' }}\n",
         go.display()
     );
-    let runbook = runbook(&world, "10m3s", &step);
+    let runbook = runbook(&world, "10m6s", &step);
     let args = ["start", "v1.2.3", "1234", "--runbook", &runbook, "--since", "10m"];
     let mut person = Person::at(&world, &args);
     person.sees(&["elapsed 60"]);
@@ -136,7 +136,7 @@ fn an_open_editor_is_left_alone() {
     std::fs::write(&editor, script).unwrap();
     std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
     let steps = "      - { id: a, ask: { prompt: 'What is broken?', editor: true } }\n      - { id: b, confirm: 'Really over?' }\n";
-    let runbook = runbook(&world, "4s", steps);
+    let runbook = runbook(&world, "8s", steps);
     let args = ["start", "v1.2.3", "1234", "--runbook", &runbook];
     let mut person = Person::at_with(&world, &args, &[("EDITOR", &editor.display().to_string())]);
     person.sees(&["What is broken?", LISTENS]);

@@ -60,7 +60,8 @@ fn ctrl_c_ends_an_interactive_command_and_not_the_run() {
 #[test]
 fn an_interactive_command_that_takes_too_long_is_ended_however_it_resists() {
     let world = World::new();
-    let step = "timeout: 400ms, kill_grace: 200ms, run: 'trap : INT TERM HUP; echo ready$((1+1)); while :; do sleep 0.1; done'";
+    let step =
+        "timeout: 2s, kill_grace: 200ms, run: 'trap : INT TERM HUP; echo ready$((1+1)); while :; do sleep 0.1; done'";
     let mut person = person(&world, step);
     person.sees(&["ready2"]);
     person.sees(&["s/a failed", LISTENS]);

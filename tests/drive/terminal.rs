@@ -22,6 +22,13 @@ pub(crate) struct Person {
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
+    /// How the program found the terminal.
+    found: String,
+}
+
+fn mode(terminal: &dyn MasterPty) -> String {
+    let mode = terminal.get_termios().unwrap();
+    format!("{:?} {:?} {:?}", mode.input_flags, mode.output_flags, mode.local_flags)
 }
 
 impl Person {
@@ -49,6 +56,7 @@ impl Person {
         for (name, value) in env {
             command.env(name, value);
         }
+        let found = mode(&*pair.master);
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
@@ -63,7 +71,7 @@ impl Person {
         });
         let keys = pair.master.take_writer().unwrap();
         let screen = vt100::Parser::new(40.try_into().unwrap(), 80.try_into().unwrap(), 2000);
-        Self { screen, raw: Vec::new(), bytes, keys, child, master: pair.master }
+        Self { screen, raw: Vec::new(), bytes, keys, child, master: pair.master, found }
     }
 
     fn seen(&self) -> String {
@@ -147,8 +155,12 @@ impl Person {
 
     /// What the terminal does with the keys that are typed and with what is written, in words.
     pub(crate) fn mode(&self) -> String {
-        let mode = self.master.get_termios().unwrap();
-        format!("{:?} {:?} {:?}", mode.input_flags, mode.output_flags, mode.local_flags)
+        mode(&*self.master)
+    }
+
+    /// The same as it was before the program began.
+    pub(crate) fn found(&self) -> &str {
+        &self.found
     }
 
     /// Waits until another process group than the program's has the terminal's foreground.

@@ -61,7 +61,9 @@ impl Service {
     /// A probe of it that bears two failures.
     pub(crate) fn probe(&self) -> String {
         let url = &self.url;
-        format!("{{name: health, http: '{url}', interval: 100ms, success_condition: status == 200, failure_limit: 2}}")
+        format!(
+            "{{name: health, http: '{url}', interval: 100ms, timeout: 20s, success_condition: status == 200, failure_limit: 2}}"
+        )
     }
 }
 

@@ -67,7 +67,8 @@ fn a_service_that_does_not_answer_in_time_or_at_all_is_a_failure() {
         project.start("").exits(5).says(&["did not answer within 200 ms"]);
         project.tells("s/a", words);
     }
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A port that no listener is ever given by chance.
+    let nobody = "127.0.0.1:1";
     let project = steps(&[&step("retries: 1", &format!("http://{nobody}"))]).open();
     project.start("").exits(5).says(&["refused the connection"]);
     project.tells("s/a", &["started", "failed request, again", "started", "failed request"]);
@@ -84,8 +85,8 @@ fn a_gate_passes_fails_or_is_inconclusive_and_only_a_pass_goes_on() {
         (format!("{{name: p, http: '{url}', success_condition: 'json.missing.deep == 1', consecutive_error_limit: 0}}"), 5, "gate error"),
         ("{name: p, http: 'http://127.0.0.1:1/', success_condition: 'status == 200', interval: 50ms, count: 6}".to_owned(), 5, "gate error"),
         ("{name: p, run: 'echo 5', success_condition: 'result < 6 and exit_code == 0'}".to_owned(), 0, "gate pass"),
-        ("{name: p, run: 'echo 5', failure_condition: 'result >= 5', interval: 100ms, count: 3, failure_limit: 2}".to_owned(), 5, "gate fail"),
-        ("{name: p, run: 'echo x >> \"$T/n\"; wc -l < \"$T/n\"', failure_condition: 'result == 2', interval: 100ms, count: 3, failure_limit: 1}".to_owned(), 0, "gate pass"),
+        ("{name: p, run: 'echo 5', failure_condition: 'result >= 5', interval: 100ms, timeout: 20s, count: 3, failure_limit: 2}".to_owned(), 5, "gate fail"),
+        ("{name: p, run: 'echo x >> \"$T/n\"; wc -l < \"$T/n\"', failure_condition: 'result == 2', interval: 100ms, timeout: 20s, count: 3, failure_limit: 1}".to_owned(), 0, "gate pass"),
         ("{name: p, run: 'echo nonsense', success_condition: 'result > 1', interval: 100ms, count: 9}".to_owned(), 5, "gate error"),
         ("{name: p, run: 'echo nonsense', failure_condition: 'result > 1', consecutive_error_limit: 0}".to_owned(), 5, "gate error"),
         ("{name: p, run: 'read x < \"$T/never\"', interval: 100ms, count: 2, failure_condition: 'exit_code > 0', consecutive_error_limit: 1}".to_owned(), 5, "gate error"),
@@ -103,17 +104,18 @@ fn a_gate_passes_fails_or_is_inconclusive_and_only_a_pass_goes_on() {
 
 #[test]
 fn only_what_a_log_gets_while_it_is_watched_is_counted() {
-    let log = |limit: u32| {
+    // Long enough for whatever is to be seen, which ends it.
+    let log = |long: &str| {
         format!(
-            "{{id: a, monitor: {{for: 400ms, probes: [{{name: log, log: {{path: '{{{{ env.T }}}}/app.log', contains: ERROR}}, \
-             interval: 50ms, failure_condition: 'count > 0', failure_limit: {limit}}}, \
+            "{{id: a, monitor: {{for: {long}, probes: [{{name: log, log: {{path: '{{{{ env.T }}}}/app.log', contains: ERROR}}, \
+             interval: 50ms, timeout: 20s, failure_condition: 'count > 0'}}, \
              {{name: app, run: 'echo ERROR again >> \"$T/new.log\"; [ ! -e \"$T/loud\" ] || cat \"$T/new.log\" >> \"$T/app.log\"', \
-             interval: 50ms, success_condition: 'exit_code == 0'}}]}}}}"
+             interval: 50ms, timeout: 20s, success_condition: 'exit_code == 0'}}]}}}}"
         )
     };
-    let project = steps(&["{id: old, run: 'echo ERROR old > \"$T/app.log\"'}", &log(0)]).open();
+    let project = steps(&["{id: old, run: 'echo ERROR old > \"$T/app.log\"'}", &log("400ms")]).open();
     project.start("").exits(0);
-    let project = steps(&["{id: old, run: 'echo ERROR old > \"$T/app.log\"; touch \"$T/loud\"'}", &log(0)]).open();
+    let project = steps(&["{id: old, run: 'echo ERROR old > \"$T/app.log\"; touch \"$T/loud\"'}", &log("20s")]).open();
     project.start("").exits(5);
     assert!(project.story("s/a").contains(&"log failure".to_owned()));
 }
@@ -135,7 +137,7 @@ fn a_breach_rolls_back_where_the_runbook_says_so() {
 }
 
 /// A probe that looks whether anything is broken, and leaves a file behind when it has looked.
-const BEHIND: &str = "probes: [{name: p, interval: 20ms, failure_condition: 'exit_code != 0', \
+const BEHIND: &str = "probes: [{name: p, interval: 20ms, timeout: 20s, failure_condition: 'exit_code != 0', \
                       run: 'test ! -e \"$T/broken\"; code=$?; touch \"$T/looked\"; exit $code'}]";
 /// Breaks it once it was looked at, and waits for something that never happens, until a breach breaks in.
 const BREAKS: &str =
@@ -209,10 +211,13 @@ fn once_production_is_touched_a_watch_that_passed_goes_on_behind_the_later_steps
 
 #[test]
 fn of_what_cannot_be_measured_it_is_asked_once_and_again_only_after_it_could_be() {
-    let blind = "{id: m, monitor: {background: true, probes: [{name: p, interval: 20ms, \
+    let blind = "{id: m, monitor: {background: true, probes: [{name: p, interval: 20ms, timeout: 20s, \
                  run: 'echo x >> \"$T/tries\"; cat \"$T/number\"', success_condition: 'result < 5', consecutive_error_limit: 1}]}}";
     let tries = "{id: tries, run: 'until test \"$(wc -l < \"$T/tries\")\" -gt 20; do sleep 0.02; done 2>/dev/null'}";
-    let sees = "{id: sees, run: 'echo 1 > \"$T/number\"; sleep 0.3; rm \"$T/number\"; read x < \"$T/never\"'}";
+    // Of three that begin behind it, two have ended by then, and one of them began with a number.
+    let sees = "{id: sees, run: 'echo 1 > \"$T/number\"; tries=$(wc -l < \"$T/tries\"); \
+                until test \"$(wc -l < \"$T/tries\")\" -gt \"$((tries + 2))\"; do sleep 0.02; done; \
+                rm \"$T/number\"; read x < \"$T/never\"'}";
     let project = steps(&[blind, tries, sees]).open();
     project.fifo("never");
     project.start("s/m: [wait]\n").exits(5).says(&["s/m: the gate came to error"]);

@@ -106,3 +106,27 @@ fn a_merge_driver_of_the_configuration_is_asked() {
     let error = sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap_err();
     assert!(matches!(&error, Error::Conflict(it) if it.files == ["list"]), "{error}");
 }
+
+/// A sandbox where main has attributes that not every file of it follows yet, and hotfix/1 has a line that main lacks.
+fn not_as_its_attributes_say(main: &str) -> Sandbox {
+    let sandbox = Sandbox::with(&[], |it| it.write("a.txt", "one\r\ntwo\r\nthree\r\n"));
+    sandbox.git("work", "switch -q -c hotfix/1");
+    sandbox.write("a.txt", "one\r\ntwo\r\nfix\r\n");
+    sandbox.git("work", "commit -qam fix");
+    sandbox.git("work", "switch -q main");
+    sandbox.write("a.txt", main);
+    sandbox.git("work", "commit -qam main --allow-empty");
+    sandbox.write(".gitattributes", "*.txt text\n");
+    sandbox.git("work", "add .gitattributes");
+    sandbox.git("work", "commit -q -m attributes");
+    sandbox.git("work", "switch -q -f hotfix/1");
+    sandbox
+}
+
+#[test]
+fn a_file_that_was_never_normalized_is_not_taken_for_changed_where_it_is_merged() {
+    let sandbox = not_as_its_attributes_say("main\r\ntwo\r\nthree\r\n");
+    sandbox.config("merge.renormalize", "true");
+    sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap();
+    assert_eq!(sandbox.git("work", "cat-file blob main:a.txt"), "main\ntwo\nfix");
+}

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hotfix::git::{Error, Outcome};
 
@@ -97,17 +99,32 @@ impl History {
         })
     }
 
+    /// Runs `git` with an index so old that every file is looked into, whatever second it was written in.
+    fn run(&self, words: &str) -> Output {
+        let index = self.path(".git/index");
+        if index.exists() {
+            dated(&index, UNIX_EPOCH + Duration::from_secs(1));
+        }
+        self.sandbox.run("git", "work", &words.split(' ').collect::<Vec<_>>())
+    }
+
+    #[track_caller]
+    fn git(&self, words: &str) {
+        let ended = self.run(words);
+        assert!(ended.status.success(), "git {words}: {}", String::from_utf8_lossy(&ended.stderr));
+    }
+
     /// A submodule that is not there, at some commit.
     fn link_to(&mut self, commit: usize) {
         fs::create_dir_all(self.path("sub")).unwrap();
-        self.sandbox.git("work", &format!("update-index --add --cacheinfo 160000,{commit:040x},sub"));
+        self.git(&format!("update-index --add --cacheinfo 160000,{commit:040x},sub"));
     }
 
     fn commit(&mut self) {
-        self.sandbox.git("work", "add -A");
+        self.git("add -A");
         // No two commits are one, though they may be of one second.
         let number = self.chance.below(1 << 30);
-        self.sandbox.git("work", &format!("commit -q --allow-empty -m {number}"));
+        self.git(&format!("commit -q --allow-empty -m {number}"));
     }
 
     /// Every file there is, without the attributes.
@@ -186,7 +203,7 @@ impl History {
 
     fn switch(&self, args: &str) {
         // A link to a submodule that is not there leaves its directory behind.
-        self.sandbox.git("work", &format!("switch -q -f {args}"));
+        self.git(&format!("switch -q -f {args}"));
         fs::create_dir_all(self.path("sub")).unwrap();
     }
 
@@ -195,17 +212,20 @@ impl History {
         let [main, fix] = ["main", "hotfix/1"].map(|name| self.sandbox.git("work", &format!("rev-parse {name}")));
         for (name, other) in [("main", fix), ("hotfix/1", main)] {
             self.switch(name);
-            let merged =
-                self.sandbox.run("git", "work", &["merge", "-q", "--no-ff", "-X", "ours", "-m", "cross", &other]);
-            if !merged.status.success() {
-                self.sandbox.git("work", "read-tree --reset -u HEAD");
+            if !self.run(&format!("merge -q --no-ff -X ours -m cross {other}")).status.success() {
+                self.git("read-tree --reset -u HEAD");
                 let tree = self.sandbox.git("work", "write-tree");
                 let words = format!("commit-tree -p HEAD -p {other} -m cross {tree}");
                 let commit = self.sandbox.git("work", &words);
-                self.sandbox.git("work", &format!("reset -q --hard {commit}"));
+                self.git(&format!("reset -q --hard {commit}"));
             }
         }
     }
+}
+
+/// Gives a file this time.
+fn dated(file: &Path, time: SystemTime) {
+    fs::File::options().write(true).open(file).unwrap().set_modified(time).unwrap();
 }
 
 fn rename(from: &Path, to: &Path) {
@@ -223,6 +243,9 @@ type Merged = Result<String, BTreeSet<String>>;
 fn by_git(sandbox: &Sandbox) -> Merged {
     sandbox.git("work", "worktree add -q --force ../by-git main");
     fs::create_dir_all(sandbox.path("by-git/sub")).unwrap();
+    // As if it had been checked out a while ago: nothing in it has changed since.
+    let index = sandbox.git("by-git", "rev-parse --path-format=absolute --git-path index");
+    dated(Path::new(&index), SystemTime::now() + Duration::from_secs(2));
     let merged = sandbox.run("git", "by-git", &["merge", "--no-ff", "-m", "merge", "hotfix/1"]);
     let unmerged = sandbox.git("by-git", "-c core.quotePath=false ls-files --unmerged");
     let names = unmerged.lines().map(|line| line.split_once('\t').unwrap().1);

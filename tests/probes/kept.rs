@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fixture::{Project, steps};
 use super::{samples, watch};
 
-const FINE: &str = "{name: p, run: 'echo 7', interval: 20ms, count: 5, success_condition: 'result == 7'}";
+const FINE: &str = "{name: p, run: 'echo 7', interval: 20ms, timeout: 20s, count: 5, success_condition: 'result == 7'}";
 
 fn seals(project: &Project) -> Vec<Seal> {
     let decided = project.events().into_iter();

@@ -29,6 +29,12 @@ impl Prometheus {
             std::io::stderr().write_all(said.as_bytes()).unwrap();
             return None;
         }
+        // Somebody else may be given its port in between.
+        (0..5).find_map(|_| Self::begin()).or_else(|| panic!("Prometheus ends by itself"))
+    }
+
+    /// One that has scraped itself, or `None` where it ended before.
+    fn begin() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let config = format!(
@@ -41,13 +47,12 @@ impl Prometheus {
         command.arg(format!("--storage.tsdb.path={}", dir.path().join("data").display()));
         command.arg(format!("--web.listen-address={address}")).arg("--log.level=error");
         let child = command.current_dir(dir.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let prometheus = Self { child, url: format!("http://{address}"), _dir: dir };
-        prometheus.wait();
-        Some(prometheus)
+        let mut prometheus = Self { child, url: format!("http://{address}"), _dir: dir };
+        prometheus.scrapes().then_some(prometheus)
     }
 
-    /// Waits until it has scraped itself more than once.
-    fn wait(&self) {
+    /// Waits until it has scraped itself more than once. False where it ends before.
+    fn scrapes(&mut self) -> bool {
         let until = Instant::now() + Duration::from_secs(60);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let query = format!("{}/api/v1/query?query=count_over_time(up%5B1m%5D)", self.url);
@@ -55,7 +60,10 @@ impl Prometheus {
             let answer = runtime.block_on(Http::new().send(&Request::get(&query)));
             let count = answer.ok().and_then(|answer| answer.json?.pointer("/data/result/0/value/1").cloned());
             if count.and_then(|count| count.as_str()?.parse::<u32>().ok()).is_some_and(|count| count >= 3) {
-                return;
+                return true;
+            }
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
             }
             assert!(Instant::now() < until, "Prometheus did not begin to scrape");
             pause(Duration::from_millis(50));
@@ -119,7 +127,7 @@ fn a_real_prometheus_answers_instant_and_range_queries() {
 fn a_gate_on_a_real_prometheus_sees_it_go() {
     let Some(mut prometheus) = Prometheus::start("a_gate_on_a_real_prometheus_sees_it_go") else { return };
     let probe = format!(
-        "{{name: p, prometheus: {{url: '{}', query: up}}, interval: 50ms, success_condition: 'result == 1'}}",
+        "{{name: p, prometheus: {{url: '{}', query: up}}, interval: 50ms, timeout: 20s, success_condition: 'result == 1'}}",
         prometheus.url
     );
     let project = super::steps(&[&super::watch("for: 1h,", &[&probe])]).open();

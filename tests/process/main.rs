@@ -107,7 +107,7 @@ fn the_two_timeouts_are_told_apart() {
     assert_eq!(captured(&chatty).how, How::TimedOut);
     let mut silent = sh("echo once; sleep 50", dir.path());
     silent.timeout = Some(Duration::from_secs(20));
-    silent.inactivity_timeout = Some(Duration::from_millis(300));
+    silent.inactivity_timeout = Some(Duration::from_millis(1500));
     let (output, end) = supervised(&job(silent, dir.path()));
     assert_eq!((output.as_str(), end.how), ("once\n", How::Inactive));
 }
@@ -117,7 +117,7 @@ fn a_background_job_that_ignores_signals_does_not_survive_the_ladder() {
     let dir = TempDir::new().unwrap();
     let text = "(trap '' INT TERM; sh -c 'echo $PPID' > pid; while :; do sleep 0.1; done) & wait";
     let mut spec = sh(text, dir.path());
-    spec.timeout = Some(Duration::from_millis(500));
+    spec.timeout = Some(Duration::from_secs(2));
     assert_eq!(captured(&spec).how, How::TimedOut);
     let job = pid(&std::fs::read_to_string(dir.path().join("pid")).unwrap());
     let state = || std::fs::read_to_string(format!("/proc/{}/stat", job.as_raw_pid())).unwrap_or_default();

@@ -73,7 +73,7 @@ fn no_more_of_a_standard_output_is_kept_by_itself_than_a_variable_may_have() {
 #[test]
 fn lines_are_dated_to_ten_milliseconds_and_the_index_stays_small() {
     let dir = TempDir::new().unwrap();
-    let text = "echo one; sleep 0.3; echo two; seq 1 20000 | while read n; do echo $n; done; sleep 0.2; printf three";
+    let text = "echo one; sleep 1; echo two; seq 1 20000 | while read n; do echo $n; done; sleep 1; printf three";
     let job = job(sh(text, dir.path()), dir.path());
     let (_, end) = supervised(&job);
     let entries = index(&job.output);
@@ -88,8 +88,9 @@ fn lines_are_dated_to_ten_milliseconds_and_the_index_stays_small() {
         times.at(at as u64).unwrap()
     };
     let (one, two, three) = (of(b"one\n"), of(b"two\n"), of(b"three"));
-    assert!(two.since(one) >= Duration::from_millis(270), "{one} {two}");
-    assert!(three.since(two) >= Duration::from_millis(170), "{two} {three}");
+    // Each is dated when it is read, and that may be late.
+    assert!(two.since(one) >= Duration::from_millis(500), "{one} {two}");
+    assert!(three.since(two) >= Duration::from_millis(500), "{two} {three}");
     assert!(one >= started && three <= end.ended);
 }
 
@@ -183,8 +184,8 @@ fn a_child_that_left_and_keeps_the_pipe_open_does_not_hold_up_the_end() {
 #[test]
 fn a_timeout_counts_from_the_start_of_the_command_whoever_looks_on() {
     let dir = TempDir::new().unwrap();
-    let mut spec = sh("echo one; sleep 1.5; echo two; sleep 60", dir.path());
-    spec.timeout = Some(Duration::from_millis(2500));
+    let mut spec = sh("echo one; sleep 3; echo two; sleep 60", dir.path());
+    spec.timeout = Some(Duration::from_secs(6));
     spec.inactivity_timeout = Some(Duration::from_secs(50));
     let job = job(spec, dir.path());
     let (output, end) = block(async {
@@ -196,5 +197,5 @@ fn a_timeout_counts_from_the_start_of_the_command_whoever_looks_on() {
     let Progress::Ended(end) = end else { panic!("{end:?}") };
     assert_eq!((output.as_str(), end.how), ("two\n", How::TimedOut));
     let took = end.ended.since(end.started);
-    assert!((Duration::from_millis(2400)..Duration::from_millis(3900)).contains(&took), "{took:?}");
+    assert!((Duration::from_millis(5900)..Duration::from_millis(8900)).contains(&took), "{took:?}");
 }

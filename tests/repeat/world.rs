@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use hotfix::clock::pause;
 use hotfix::event::Record;
 use hotfix::run::{Outline, Run};
+use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 
 /// How long anything may take.
@@ -255,9 +256,15 @@ pub(crate) fn said(output: &Output) -> String {
 pub(crate) fn unlock(said: &str, context: &str) {
     let named = said.lines().rev().find_map(|line| line.split_once("remove it with `rm ")?.1.split('`').next());
     let Some(file) = named.map(PathBuf::from) else { panic!("{context}: no lock is told of\n{said}") };
-    let running = said.contains("one that is running");
-    let end = Instant::now() + if running { Duration::from_millis(500) } else { Duration::ZERO };
-    while file.exists() && Instant::now() < end {
+    // Each that is running is named, in a line that begins with its id; most of them are at work elsewhere.
+    let id = |line: &str| line.split_whitespace().next()?.parse().ok().and_then(Pid::from_raw);
+    let running: Vec<Pid> = match said.split_once("one that is running") {
+        Some((_, rest)) => rest.lines().skip(1).map_while(id).collect(),
+        None => Vec::new(),
+    };
+    assert_eq!(running.is_empty(), !said.contains("one that is running"), "{context}: {said}");
+    let end = Instant::now() + Duration::from_secs(10);
+    while file.exists() && Instant::now() < end && running.iter().any(|pid| test_kill_process(*pid).is_ok()) {
         pause(Duration::from_millis(5));
     }
     if let Err(error) = fs::remove_file(&file) {
