@@ -85,9 +85,10 @@ impl Engine {
         self.watches.borrow().to_the_end
     }
 
-    /// Whether anything watches.
+    /// Whether anything watches that may come to something.
     pub(super) fn still_watches(&self) -> bool {
-        self.watches.borrow().running.values().any(|watch| !watch.handle.is_finished())
+        let watches = |running: &Running| running.mode == Mode::Deciding && !running.handle.is_finished();
+        self.watches.borrow().running.values().any(watches)
     }
 
     /// Ends when nothing is watched any more, where the operator may come back; at once where they will not.
@@ -139,8 +140,11 @@ impl Engine {
             && let Some(watch) = action.kind().behind(&ctx, self.vigil(key, *began, (bears, Mode::Deciding)))
         {
             match watch.await {
-                Ok(_) => {
-                    self.show(Show::Info(&format!("{key}: what it watched is as it should be")));
+                Ok(done) => {
+                    // What was borne has been said.
+                    if !done.result.contains_key("warning") {
+                        self.show(Show::Info(&format!("{key}: what it watched is as it should be")));
+                    }
                     return Ok(());
                 }
                 Err(stop @ (Stop::Failed(_) | Stop::Retreat(_))) => {
