@@ -200,7 +200,8 @@ impl Kind for Monitor {
     }
 
     fn behind<'a>(&'a self, ctx: &'a Context<'a>, vigil: Vigil) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
-        if let Some(decision) = vigil.breach.as_ref().filter(|_| !vigil.quiet) {
+        let asks = !vigil.quiet && self.on_breach != OnBreach::Continue;
+        if let Some(decision) = vigil.breach.as_ref().filter(|_| asks) {
             return Some(Box::pin(std::future::ready(Err(self.asks(decision, &vigil.past)))));
         }
         let began = vigil.began.filter(|_| self.background);

@@ -242,6 +242,11 @@ fn show(
     if let Some(at) = status.incident_began {
         line("Incident", incident(status, at, clock))?;
     }
+    for breach in &status.breaches {
+        let at = breach.at.map(|at| format!(" at {}", moment(at, now))).unwrap_or_default();
+        let (step, decision, reason) = (&breach.step, breach.decision, &breach.reason);
+        line("BREACH", format!("{step} came to {decision}{at}, nobody has answered: {reason}"))?;
+    }
     for words in clocks(status, clock) {
         line(words.0, words.1)?;
     }

@@ -76,10 +76,12 @@ impl Engine {
         let delay = Duration::try_from_secs_f64(delay.as_secs_f64() * factor).unwrap_or(delay);
         let said = format!("{key} is tried again in {}, {} of {} times", brief(delay), tries, step.retries);
         self.show(Show::Info(&said));
+        // What breaks in does not put it off.
+        let due = self.now().plus(delay);
         loop {
             tokio::select! {
                 biased;
-                () = self.world.clock.sleep(delay) => break,
+                () = self.world.clock.sleep(due.since(self.now()).min(delay)) => break,
                 trouble = self.trouble() => match trouble {
                     Trouble::Stop(stop) => return Err(stop),
                     Trouble::Breach(watch, stop) => {

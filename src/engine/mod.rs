@@ -129,7 +129,7 @@ impl Engine {
         let local = tokio::task::LocalSet::new();
         let ending = async {
             let ending = Rc::clone(&self).driven().await;
-            self.watches.borrow_mut().to_the_end = self.still_watches();
+            self.watches.borrow_mut().to_the_end = self.would_watch_on();
             ending
         };
         local.run_until(ending).await

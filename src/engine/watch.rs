@@ -4,6 +4,7 @@
 //! Once production is touched somebody has to look at it, and whoever fixes it has something else to do. What watches follows
 //! from the journal, so that a run that is taken up again watches what it watched before; and it breaks in on whatever is asked.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,11 +45,25 @@ pub(super) struct Watches {
 #[derive(Debug)]
 struct Running {
     handle: AbortHandle,
-    /// That it is to go on after it asked.
-    go_on: Rc<Notify>,
+    said: Rc<Said>,
     /// Whether it ends when another takes over.
     open: bool,
     mode: Mode,
+}
+
+impl Running {
+    fn decides(&self) -> bool {
+        self.mode == Mode::Deciding && !self.handle.is_finished()
+    }
+}
+
+/// What passes between a watch and whoever asks the operator about it.
+#[derive(Debug, Default)]
+struct Said {
+    /// Whether it has come to what nobody has answered yet.
+    asks: Cell<bool>,
+    /// That it is to go on after it asked.
+    go_on: Notify,
 }
 
 /// What a watch is for.
@@ -85,9 +100,14 @@ impl Engine {
         self.watches.borrow().to_the_end
     }
 
-    /// Whether anything watches.
-    pub(super) fn still_watches(&self) -> bool {
-        self.watches.borrow().running.values().any(|watch| !watch.handle.is_finished())
+    /// Whether anything watches that may come to something.
+    fn still_watches(&self) -> bool {
+        self.watches.borrow().running.values().any(Running::decides)
+    }
+
+    /// Whether anything watches that would go on without a terminal: nobody has to answer it first.
+    pub(super) fn would_watch_on(&self) -> bool {
+        self.watches.borrow().running.values().any(|of| of.decides() && !of.said.asks.get())
     }
 
     /// Ends when nothing is watched any more, where the operator may come back; at once where they will not.
@@ -107,8 +127,8 @@ impl Engine {
             if wanted.bears > 0 {
                 self.show(Show::Info(&format!("{} watches on, behind the later steps.", wanted.key)));
             }
-            let go_on = Rc::new(Notify::new());
-            let (engine, told, key) = (Rc::clone(self), Rc::clone(&go_on), wanted.key.clone());
+            let said = Rc::new(Said::default());
+            let (engine, told, key) = (Rc::clone(self), Rc::clone(&said), wanted.key.clone());
             let (open, mode) = (wanted.began.is_none(), wanted.mode);
             let handle = tokio::task::spawn_local(async move {
                 if let Err(stop) = engine.watch(&wanted, &told).await {
@@ -116,7 +136,7 @@ impl Engine {
                     engine.show(Show::Warning(&format!("{} does not watch: {why}", wanted.key)));
                 }
             });
-            let running = Running { handle: handle.abort_handle(), go_on, open, mode };
+            let running = Running { handle: handle.abort_handle(), said, open, mode };
             if let Some(before) = self.watches.borrow_mut().running.insert(key, running) {
                 before.handle.abort();
             }
@@ -125,7 +145,7 @@ impl Engine {
 
     /// Watches for a step until that comes to its end. What is not as it should be is handed to whoever asks the operator, and
     /// looked at anew when the answer is to go on.
-    async fn watch(&self, Wanted { key, began, mode, bears }: &Wanted, go_on: &Notify) -> Result<(), Stop> {
+    async fn watch(&self, Wanted { key, began, mode, bears }: &Wanted, said: &Said) -> Result<(), Stop> {
         let (_, step) = self.find(key)?;
         let Body::Action(action) = &step.body else { return Ok(()) };
         let values = self.values(key, 1);
@@ -139,11 +159,15 @@ impl Engine {
             && let Some(watch) = action.kind().behind(&ctx, self.vigil(key, *began, (bears, Mode::Deciding)))
         {
             match watch.await {
-                Ok(_) => {
-                    self.show(Show::Info(&format!("{key}: what it watched is as it should be")));
+                Ok(done) => {
+                    // What was borne has been said.
+                    if !done.result.contains_key("warning") {
+                        self.show(Show::Info(&format!("{key}: what it watched is as it should be")));
+                    }
                     return Ok(());
                 }
                 Err(stop @ (Stop::Failed(_) | Stop::Retreat(_))) => {
+                    said.asks.set(true);
                     self.breaches.borrow_mut().push_back((key.clone(), stop));
                 }
                 // Whoever took over, or the signal that came, is heard of by itself.
@@ -157,9 +181,10 @@ impl Engine {
             // Whoever is asked may want to see whether it recovers.
             tokio::select! {
                 biased;
-                () = go_on.notified() => {}
+                () = said.go_on.notified() => {}
                 () = self.measure_on((key, *began), action, &ctx) => {}
             }
+            said.asks.set(false);
             bears = BEARS;
         }
         if *mode == Mode::Quiet {
@@ -357,7 +382,7 @@ impl Engine {
         match StepDesk::new(self, key, Vec::new()).anew().with_measured(&measured).ask(asked).await {
             Ok(Answer::Way { way: Way::Wait, .. }) => {
                 if let Some(running) = self.watches.borrow().running.get(key) {
-                    running.go_on.notify_one();
+                    running.said.go_on.notify_one();
                 }
                 let said = format!(
                     "{key} goes on watching. Its counts begin anew: it asks again when a limit is exceeded again, after {BEARS} readings at the earliest, and of a probe that cannot measure only once it could."

@@ -28,7 +28,7 @@ pub use html::html;
 pub use line::line;
 pub use markdown::markdown;
 pub use production::Production;
-pub use status::{Escalation, LastRecord, StagePlace, Status, StepPlace, status};
+pub use status::{Breach, Escalation, LastRecord, StagePlace, Status, StepPlace, status};
 pub use tally::{Tally, tally};
 pub use text::printable;
 

@@ -6,7 +6,8 @@ use super::Source;
 use super::book::Book;
 use super::production::{Production, production};
 use super::timing::fixed;
-use crate::action::Repetition;
+use crate::action::monitor::OnBreach;
+use crate::action::{Action, Repetition};
 use crate::clock::Timestamp;
 use crate::event::{Cut, Event, Record};
 use crate::run::{Call, Next, Phase, Run, Status as StepStatus};
@@ -43,6 +44,8 @@ pub struct Status {
     pub stage: Option<StagePlace>,
     /// The step that is next, under way or failed.
     pub step: Option<StepPlace>,
+    /// What gates came to behind other steps, where nobody has said yet what is to be done about it.
+    pub breaches: Vec<Breach>,
     /// What production runs.
     pub production: Production,
     /// When production was back, where it was taken back.
@@ -104,6 +107,19 @@ pub struct StepPlace {
     pub known: Option<Cut>,
 }
 
+/// A gate that was breached behind other steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Breach {
+    /// `stage/step`.
+    pub step: String,
+    /// When it was decided.
+    pub at: Option<Timestamp>,
+    /// `fail`, `inconclusive` or `error`.
+    pub decision: &'static str,
+    /// Why.
+    pub reason: String,
+}
+
 /// The last record of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct LastRecord {
@@ -153,6 +169,7 @@ pub fn status(source: &Source<'_>, run: &Run) -> Status {
         update_due: update.map(|update| update.at()),
         stage,
         step,
+        breaches: breaches(run, book),
         production: production(source),
         rolled_back: rolled_back(source.records).map(|(at, _)| at),
         rolled_back_to: rolled_back(source.records).map(|(_, to)| to.to_owned()),
@@ -160,6 +177,20 @@ pub fn status(source: &Source<'_>, run: &Run) -> Status {
         last: source.records.last().map(|record| LastRecord { seq: record.seq, at: record.at }),
         commands: commands(source.id, run.phase(), rolled_back(source.records).is_some()),
     }
+}
+
+fn breaches(run: &Run, book: Book<'_>) -> Vec<Breach> {
+    if !matches!(run.phase(), Phase::Forward | Phase::RolledBack) {
+        return Vec::new();
+    }
+    let is_borne =
+        |key: &str| matches!(book.action(key), Some(Action::Monitor(of)) if of.on_breach == OnBreach::Continue);
+    let all = run.steps().iter().filter(|(key, _)| !is_borne(key)).filter_map(|(key, state)| {
+        let breach = state.breach.as_ref()?;
+        let (step, at) = (key.clone(), state.decided.map(|(at, _)| at));
+        Some(Breach { step, at, decision: breach.verdict.word(), reason: breach.reason.clone() })
+    });
+    all.collect()
 }
 
 fn escalation(run: &Run, runbook: &Runbook, values: &Values) -> Vec<Escalation> {

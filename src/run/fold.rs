@@ -38,8 +38,9 @@ impl Run {
             Event::StageFinished { stage } => self.set_stage(stage, StageStatus::Closed),
             Event::PromptAnswered { step, purpose, question, answer } => {
                 self.answered(step, *purpose, (question, answer));
-                let pauses = matches!(answer, Answer::Way { way: Way::Pause, .. });
-                if let (Purpose::Command, false, Some(state)) = (*purpose, pauses, self.steps.get_mut(step))
+                // A rollback that was chosen and did not begin leaves what it was chosen for.
+                let goes_on = matches!(answer, Answer::Way { way: Way::Wait, .. });
+                if let (Purpose::Command, true, Some(state)) = (*purpose, goes_on, self.steps.get_mut(step))
                     && state.breach.take().is_some()
                 {
                     // It counts anew from where somebody said that it is to go on.

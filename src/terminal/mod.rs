@@ -111,6 +111,8 @@ pub struct Terminal {
     drafts: RefCell<Drafts>,
     /// Those that another came before, with what had been typed.
     aside: RefCell<Vec<(Question, Drafts)>>,
+    /// Whether the question that is up came before another that was not answered.
+    breaks_in: Cell<bool>,
     /// When a key last came while a question was up.
     typed: Cell<Option<Timestamp>>,
 }
@@ -133,6 +135,7 @@ impl Terminal {
             open: RefCell::default(),
             drafts: RefCell::default(),
             aside: RefCell::default(),
+            breaks_in: Cell::default(),
             typed: Cell::default(),
         })
     }
@@ -193,7 +196,9 @@ impl Terminal {
         }
         let mut aside = self.aside.borrow_mut();
         let drafts = self.drafts.take();
-        if let Some(open) = self.open.take().filter(|_| !drafts.is_empty()) {
+        let open = self.open.take();
+        self.breaks_in.set(open.is_some());
+        if let Some(open) = open.filter(|_| !drafts.is_empty()) {
             aside.push((open, drafts));
             let over = aside.len().saturating_sub(ASIDE);
             aside.drain(..over);
@@ -202,6 +207,11 @@ impl Terminal {
             self.drafts.replace(aside.remove(at).1);
         }
         self.open.replace(Some(question.clone()));
+    }
+
+    fn is_typing(&self) -> bool {
+        let now = SystemClock.now();
+        self.typed.get().is_some_and(|at| at <= now && now.since(at) < TYPING)
     }
 
     fn forget(&self) {
@@ -316,10 +326,9 @@ impl Operator for Terminal {
     }
 
     fn busy(&self) -> Busy {
-        let now = SystemClock.now();
         if self.canvas.is_lent() {
             Busy::Elsewhere
-        } else if self.typed.get().is_some_and(|at| at <= now && now.since(at) < TYPING) {
+        } else if self.is_typing() {
             Busy::Typing
         } else {
             Busy::No

@@ -22,6 +22,8 @@ use crate::operator::Signal;
 
 /// How long no key must have come before a prompt listens.
 const QUIET: Duration = Duration::from_millis(150);
+/// The same where a question breaks in on somebody who types: what they go on typing is not meant for it.
+const HANDS_OFF: Duration = Duration::from_secs(1);
 /// What stands before everything that belongs to a prompt.
 const INDENT: &str = "  ";
 
@@ -145,6 +147,8 @@ impl<'a> Session<'a> {
         if head.armed == Armed::Not {
             self.discard();
         }
+        let typing = self.terminal.breaks_in.take() && self.terminal.is_typing();
+        let quiet = if typing { HANDS_OFF } else { QUIET };
         let mut resized = signal(SignalKind::window_change()).ok();
         let head = Head { prompt: self.printed_where_long(head.prompt), ..*head };
         let (mut hint, mut armed) = (String::new(), head.armed);
@@ -153,7 +157,7 @@ impl<'a> Session<'a> {
             let key = tokio::select! {
                 biased;
                 key = self.keys.next() => key.map_err(|_| Leave::Interrupted(Signal::Hup))?,
-                () = SystemClock.sleep(QUIET), if armed == Armed::Not => {
+                () = SystemClock.sleep(quiet), if armed == Armed::Not => {
                     armed = Armed::Listens;
                     continue;
                 }

@@ -111,8 +111,18 @@ fn a_breach_pauses_it_for_somebody_to_come_and_takes_nothing_back_unasked() {
     // Nobody watches any more, and what was read last is not called watched.
     let said = ends(&watched.world.hotfix(&["status"]), 0);
     assert!(said.contains("\nLast read by s/m\n") && !said.contains("Watched by"), "{said}");
+    // Why it paused, until somebody answers.
+    assert!(
+        said.contains("\nBREACH      s/m came to fail at ") && said.contains("nobody has answered: whole: "),
+        "{said}"
+    );
+    assert_eq!(watched.status()["breaches"][0]["decision"], "fail");
     let shown = std::fs::read_to_string(watched.world.runs().remove(0).join("detached.log")).unwrap();
-    assert!(shown.contains("whole") && shown.contains("Paused"), "{shown}");
+    assert!(shown.contains("whole") && shown.contains("Paused") && !shown.contains("--detach"), "{shown}");
+    let answers = watched.world.answers("s/m: wait\ns/q: yes\n");
+    std::fs::remove_file(watched.world.sandbox.dir().join("broken")).unwrap();
+    ends(&watched.world.hotfix(&["resume", "--answers", &answers]), 0);
+    assert_eq!(watched.status()["breaches"], serde_json::json!([]));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use hotfix::event::Event;
 
-use crate::fixture::World;
+use crate::fixture::{World, ends};
+use crate::terminal::Person;
 use crate::watched::{ASKED, Service, asks, begin, breaches, choose, undone, until};
 
 fn steps(service: &Service) -> [String; 2] {
@@ -53,7 +54,7 @@ fn a_monitor_that_was_done_by_hand_watches_on_and_does_so_after_an_interruption(
     person.types("\u{3}");
     assert_eq!(person.code().0, 130);
 
-    let mut person = crate::terminal::Person::at(&world, &["resume"]);
+    let mut person = Person::at(&world, &["resume"]);
     person.sees(&["s/m watches on, behind the later steps."]);
     asks(&mut person, "What is seen?");
     service.set_down(true);
@@ -65,4 +66,52 @@ fn a_monitor_that_was_done_by_hand_watches_on_and_does_so_after_an_interruption(
     person.types("nothing\r");
     assert_eq!(person.code().0, 0);
     assert!(world.events().iter().any(|event| matches!(event, Event::RunFinished {})));
+}
+
+#[test]
+fn a_monitor_that_fails_without_a_terminal_pauses_the_run_and_waits_for_nobody() {
+    let (world, service) = (World::new(), Service::begin());
+    let mut person = begin(&world, &steps(&service));
+    person.sees(&["Watching for", "r roll back"]);
+    person.types("\u{3}");
+    choose(&mut person, "The watch goes on meanwhile", 4);
+    assert_eq!(person.code().0, 9);
+
+    ends(&world.hotfix(&["resume", "--detach"]), 0);
+    service.is_asked(1);
+    service.set_down(true);
+    let paused =
+        |event: &Event| matches!(event, Event::RunPaused { reason } if reason.contains("the gate came to fail"));
+    until(&world, |events| events.iter().any(paused));
+    // Who has gone once comes to no other end, and nothing is said to be watched on by it.
+    let said = ends(&world.hotfix(&["resume", "--detach"]), 5);
+    assert!(said.contains("does not go on without a terminal") && !said.contains("watch on without"), "{said}");
+}
+
+#[test]
+fn a_breach_is_asked_about_again_where_the_rollback_that_was_chosen_did_not_begin() {
+    let (world, service) = (World::new(), Service::begin());
+    let mut person = begin(&world, &steps(&service).map(|step| step.replace("for: 1h", "for: 300ms")));
+    asks(&mut person, "What is seen?");
+    service.set_down(true);
+    choose(&mut person, ASKED, 1);
+    asks(&mut person, "Take production back to v1.2.3?");
+    person.types("\u{3}");
+    assert_eq!(person.code().0, 130);
+
+    // Whatever it reads from now on, nobody has said that it is to go on.
+    service.set_down(false);
+    let mut person = Person::at(&world, &["resume"]);
+    let seen = asks(&mut person, ASKED);
+    assert!(seen.contains("3 failed, more than the 2 allowed"), "{seen}");
+    choose(&mut person, ASKED, 2);
+    asks(&mut person, "What is seen?");
+    person.types("\u{3}");
+    assert_eq!(person.code().0, 130);
+    // Somebody has by now.
+    let mut person = Person::at(&world, &["resume"]);
+    let seen = asks(&mut person, "What is seen?");
+    assert!(!seen.contains(ASKED), "{seen}");
+    person.types("\u{3}");
+    assert_eq!(person.code().0, 130);
 }

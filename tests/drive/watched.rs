@@ -276,3 +276,21 @@ fn a_note_and_the_menu_do_not_stop_the_watch_in_the_foreground() {
     person.types("\u{3}");
     assert_eq!(person.code().0, 130);
 }
+
+#[test]
+fn what_somebody_goes_on_typing_is_no_answer_to_a_breach_that_breaks_in() {
+    let (world, service) = (World::new(), Service::begin());
+    let steps = [
+        format!("{{id: m, monitor: {{background: true, from: production, probes: [{}]}}}}", service.probe()),
+        "{id: say, ask: {prompt: What is seen?, into: seen}}".to_owned(),
+    ];
+    let mut person = begin(&world, &steps);
+    asks(&mut person, "What is seen?");
+    service.set_down(true);
+    let began = Instant::now();
+    person.types("2");
+    asks(&mut person, ASKED);
+    assert!(began.elapsed() >= Duration::from_secs(1), "it listened {:?} after a key", began.elapsed());
+    choose(&mut person, ASKED, 3);
+    assert_eq!(person.code().0, 9);
+}

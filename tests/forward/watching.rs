@@ -252,6 +252,27 @@ fn a_watch_may_begin_with_the_first_step_that_touches_production_and_the_next_ta
 }
 
 #[test]
+fn what_the_runbook_bears_is_borne_behind_the_later_steps_and_after_an_interruption() {
+    let bears = format!("{{id: m, monitor: {{for: 100ms, on_breach: continue, {BEHIND}}}}}");
+    let seen = "{id: seen, run: 'touch \"$T/broken\"; until grep -q ''\"decision\":\"fail\"'' .git/hotfix/runs/*/journal.jsonl; do sleep 0.02; done'}";
+    let project = steps(&[&touches(""), &bears, seen, "{id: q, confirm: 'Go on?'}"]).open();
+    let ended = project.start("s/up: v1.2.4\n").exits(7).says(&["WARNING: the gate came to fail, which is borne: p"]);
+    ended.keeps(&["what it watched is as it should be"]);
+    // Nobody is asked about it, whoever takes the run up.
+    project.resume("s/q: yes\n").exits(0).keeps(&["s/m: the gate came to"]);
+}
+
+#[test]
+fn a_breach_does_not_put_off_what_is_tried_again() {
+    let watch = format!("{{id: m, monitor: {{background: true, {BEHIND}}}}}");
+    let again = "{id: a, retries: 1, delay: 600ms, run: 'rm \"$T/broken\" || { touch \"$T/broken\"; exit 1; }'}";
+    let waits = format!("s/m: [{}]\n", ["wait"; 60].join(", "));
+    let project = steps(&[&watch, again]).open();
+    project.start(&waits).exits(0);
+    assert!(project.story("s/m").iter().filter(|word| *word == "gate fail").count() > 1, "{:?}", project.story("s/m"));
+}
+
+#[test]
 fn messages_reach_each_channel_and_one_that_is_down_is_only_a_warning() {
     let server = Server::new(|request| (if request.starts_with("POST /down") { 500 } else { 200 }, String::new()));
     let mut project = steps(&[

@@ -147,6 +147,19 @@ fn what_a_command_writes_is_counted_and_its_end_is_an_error_once() {
 }
 
 #[test]
+fn what_is_no_file_is_an_error_and_holds_up_nothing_that_comes_after_it() {
+    let followed = Followed::begin("path: '{{ env.T }}/app.log'");
+    let log = followed.log.clone();
+    fs::rename(&log, log.with_extension("old")).unwrap();
+    fs::create_dir(&log).unwrap();
+    let value = |it: &Followed| samples(&it.project, "errors").last().unwrap()["value"].clone();
+    followed.wait("it is an error", |it| value(it).as_str().is_some_and(|why| why.ends_with("app.log: it is no file")));
+    fs::remove_dir(&log).unwrap();
+    append(&log, "ERROR of the new one\n");
+    followed.counts(1, &log);
+}
+
+#[test]
 fn a_log_that_is_not_there_is_an_error_until_it_is() {
     let probe = "{name: p, log: {path: '{{ env.T }}/later.log', contains: ERROR}, interval: 50ms, timeout: 20s, failure_condition: 'count > 1', consecutive_error_limit: 1000000}";
     let project = steps(&[&watch("for: 1h,", &[probe])]).open();

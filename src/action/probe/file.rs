@@ -201,17 +201,17 @@ impl Tail {
             beside.filter(|entry| entry.file_name().to_str().is_some_and(|it| it != name && it.starts_with(name)));
         let copies = copies
             .filter_map(|entry| open(&entry.path()).ok())
-            .filter(|(file, there)| there.is_file() && there.len() >= self.at && self.continues(file).unwrap_or(false));
+            .filter(|(file, there)| there.len() >= self.at && self.continues(file).unwrap_or(false));
         copies.max_by_key(|(_, there)| there.len()).map(|(file, _)| file)
     }
 }
 
-/// The file at `path`; one that is a pipe does not hold anybody up.
+/// The file at `path`. A directory or a pipe is none, and does not hold anybody up.
 fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = File::options().read(true).custom_flags(nonblock).open(path)?;
     let there = file.metadata()?;
-    Ok((file, there))
+    if there.is_file() { Ok((file, there)) } else { Err(io::Error::other("it is no file")) }
 }
 
 fn id(there: &Metadata) -> (u64, u64) {
