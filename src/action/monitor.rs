@@ -52,7 +52,8 @@ pub enum From {
     Production,
 }
 
-/// What becomes of the probes of a monitor that has passed, or that a person has skipped or done by hand. Those with an interval and without a count are meant.
+/// What becomes of the probes of a monitor that has passed, or that a person has skipped or done by hand. Those with an interval
+/// and without a count are meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Then {
