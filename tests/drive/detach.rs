@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use hotfix::event::Event;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -151,6 +152,16 @@ fn a_pipe_that_nobody_reads_and_one_that_is_broken_do_not_hold_it_up() {
     slow.failed_once();
 }
 
+/// Waits until `is` holds.
+#[track_caller]
+fn until(what: &str, is: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !is() {
+        assert!(Instant::now() < end, "{what} does not come");
+        std::thread::yield_now();
+    }
+}
+
 /// The number behind `name` in a line of a status file.
 fn number(status: &str, name: &str) -> i32 {
     let (_, rest) = status.split_once(&format!("\"{name}\":")).unwrap();
@@ -169,7 +180,11 @@ fn after_a_reboot_nobody_is_taken_for_who_has_their_number_now() {
     let status = std::fs::read_to_string(&path).unwrap();
     let (supervisor, group) = (number(&status, "pid"), number(&status, "pgid"));
     kill_process(Pid::from_raw(supervisor).unwrap(), Signal::KILL).unwrap();
+    until("the end of the supervisor", || {
+        matches!(hotfix::process::look(&path, 0), Ok(Some(hotfix::process::Found::Lost { .. })))
+    });
     kill_process_group(Pid::from_raw(group).unwrap(), Signal::KILL).unwrap();
+    until("the end of its command", || !hotfix::process::group_lives(group));
     // The machine counts from the beginning again, and this test has the numbers now. The files say what they said.
     let own = std::process::id();
     std::fs::write(&path, status.replace(&supervisor.to_string(), &own.to_string())).unwrap();

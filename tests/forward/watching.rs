@@ -224,6 +224,8 @@ fn of_what_cannot_be_measured_it_is_asked_once_and_again_only_after_it_could_be(
     project.tells("s/tries", &["started", "done"]);
     let errors = project.story("s/m").iter().filter(|word| *word == "gate error").count();
     assert_eq!(errors, 2, "{:?}", project.story("s/m"));
+    // The command that was left running ends by that.
+    std::fs::write(project.path("never"), "go\n").unwrap();
 }
 
 #[test]
@@ -249,6 +251,7 @@ fn a_watch_may_begin_with_the_first_step_that_touches_production_and_the_next_ta
     project.fifo("never");
     project.start("s/up: v1.2.4\n").exits(5).says(&["s/two: the gate came to fail"]);
     assert!(!project.story("s/one").contains(&"gate fail".to_owned()), "{:?}", project.story("s/one"));
+    std::fs::write(project.path("never"), "go\n").unwrap();
 }
 
 #[test]

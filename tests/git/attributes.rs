@@ -130,3 +130,21 @@ fn a_file_that_was_never_normalized_is_not_taken_for_changed_where_it_is_merged(
     sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap();
     assert_eq!(sandbox.git("work", "cat-file blob main:a.txt"), "main\ntwo\nfix");
 }
+
+#[test]
+fn a_file_that_was_never_normalized_is_no_hindrance_to_a_conflict_of_others() {
+    let sandbox = not_as_its_attributes_say("main\r\ntwo\r\nthree\r\n");
+    for (branch, text) in [("main", "main\n"), ("hotfix/1", "fix\n")] {
+        sandbox.git("work", &format!("switch -q -f {branch}"));
+        sandbox.write("file", text);
+        sandbox.git("work", "add file");
+        sandbox.git("work", "commit -q -m file");
+    }
+    let conflict = match sandbox.open().merge("hotfix/1", "main", None, "merge").unwrap_err() {
+        Error::Conflict(conflict) => conflict,
+        error => panic!("{error}"),
+    };
+    assert_eq!(conflict.files, ["file"]);
+    let merged = std::fs::read_to_string(conflict.at.join("a.txt")).unwrap();
+    assert_eq!(merged.lines().collect::<Vec<_>>(), ["main", "two", "fix"]);
+}
