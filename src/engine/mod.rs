@@ -138,6 +138,9 @@ impl Engine {
     async fn driven(self: Rc<Self>) -> Result<Ending, Box<dyn Error>> {
         self.trouble.listen()?;
         self.show_run();
+        if self.phase() == Phase::RolledBack {
+            self.show(Show::Info(&self.aftermath()));
+        }
         if let Some(stage) = self.run(Run::open_stage).filter(|_| self.phase() != Phase::Back) {
             self.show_stage(&stage);
         }

@@ -155,7 +155,12 @@ impl Lines {
             Show::Run { tag, new_tag, issue, began, escalation, way, .. } => {
                 let number = !issue.is_empty() && issue.chars().all(|letter| letter.is_ascii_digit());
                 self.run = Some(Run {
-                    tags: if *way == Course::Forward { format!("{tag} → {new_tag}") } else { (*tag).to_owned() },
+                    tags: match way {
+                        Course::Forward => format!("{tag} → {new_tag}"),
+                        Course::Back => (*tag).to_owned(),
+                        Course::RolledBack => fill(self.text.rolled_back, &[tag]),
+                        Course::Stayed => fill(self.text.stayed, &[tag]),
+                    },
                     issue: if number { format!("#{issue}") } else { (*issue).to_owned() },
                     began: *began,
                     escalation: escalation.to_vec(),

@@ -169,6 +169,10 @@ pub(crate) fn show_all(screen: &dyn Screen) {
     screen.show(Show::Warning("beware"));
     screen.show(run(Course::Back));
     screen.show(Show::Info("back"));
+    screen.show(run(Course::RolledBack));
+    screen.show(Show::Info("behind it"));
+    screen.show(run(Course::Stayed));
+    screen.show(Show::Info("never there"));
 }
 
 /// Runs a command that never ends, until somebody wants something.
