@@ -279,6 +279,12 @@ impl Run {
         self.stages.iter().find(|(_, status)| **status == StageStatus::Open).map(|(id, _)| id.clone())
     }
 
+    /// Whether the stage `id` has begun and is not over.
+    #[must_use]
+    pub fn is_open(&self, id: &str) -> bool {
+        self.stages.get(id) == Some(&StageStatus::Open)
+    }
+
     /// Whether the stage `id` is over.
     #[must_use]
     pub fn is_closed(&self, id: &str) -> bool {

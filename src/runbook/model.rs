@@ -91,9 +91,11 @@ pub struct Updates {
     pub text: Option<Template>,
 }
 
-/// The names that a draft may read beside the variables: how long the incident has lasted, where the run stands, the stages that
-/// are done, what it waits for, and how often those concerned hear of it.
-pub const DRAFTED: &[&str] = &["lasting", "standing", "so_far", "needs", "update_every"];
+/// The names that a draft may read beside the variables: how long the incident has lasted, the stage the run is at, the stages that
+/// are done, how often those concerned hear of it, and what is the matter with the step it is at. Of `failed` (what failed, and why),
+/// `waits_for` (what a person is asked for) and `under_way` at most one is not empty; `needs` is that one.
+pub const DRAFTED: &[&str] =
+    &["lasting", "standing", "so_far", "update_every", "failed", "waits_for", "under_way", "needs"];
 
 /// A numbered part of a runbook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
