@@ -152,6 +152,12 @@ pub struct Vigil {
 
 /// The fact of a failed gate that says in lines what was measured.
 pub const MEASURED: &str = "measured";
+/// The fact of a breach that says what the gate came to, as the journal has it.
+pub const VERDICT: &str = "verdict";
+/// The fact of a breach that says why, without what the gate came to.
+pub const WHY: &str = "why";
+/// The fact of a breach that says when the watch is over, in milliseconds since 1970; not there where it has no end.
+pub const UNTIL: &str = "until";
 /// The fact of a failed gate that says what was measured where it failed, and since when.
 pub const COURSE: &str = "course";
 

@@ -7,6 +7,7 @@
 mod back;
 mod behind;
 mod book;
+mod breach;
 mod decide;
 mod desk;
 mod doors;
