@@ -54,6 +54,8 @@ pub struct Engine {
     paths: RunPaths,
     trouble: trouble::Inbox,
     breaches: RefCell<VecDeque<(String, Stop)>>,
+    /// The breach that a rollback was chosen for, until it begins.
+    turned: RefCell<Option<(String, Stop)>>,
     incident: escalation::Incident,
     watches: RefCell<watch::Watches>,
     samples: RefCell<Samples>,
@@ -116,6 +118,7 @@ impl Engine {
             paths,
             trouble: trouble::Inbox::default(),
             breaches: RefCell::default(),
+            turned: RefCell::default(),
             incident: escalation::Incident::default(),
             watches: RefCell::default(),
             brought_back: Cell::new(false),

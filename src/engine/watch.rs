@@ -369,6 +369,10 @@ impl Engine {
                 self.show(Show::Info(&said));
                 Ok(())
             }
+            Ok(Answer::Way { way: Way::Rollback, .. }) => {
+                self.turned.replace(Some((key.to_owned(), Stop::Failed(failure))));
+                Err(Stop::Way { way: Way::Rollback, reason: Some(reason) })
+            }
             Ok(Answer::Way { way, .. }) => Err(Stop::Way { way, reason: Some(reason) }),
             Ok(_) => Ok(()),
             Err(Stop::Missing(_)) => Err(Stop::Breached(format!("{key}: {reason}"))),

@@ -38,8 +38,9 @@ impl Run {
             Event::StageFinished { stage } => self.set_stage(stage, StageStatus::Closed),
             Event::PromptAnswered { step, purpose, question, answer } => {
                 self.answered(step, *purpose, (question, answer));
-                let pauses = matches!(answer, Answer::Way { way: Way::Pause, .. });
-                if let (Purpose::Command, false, Some(state)) = (*purpose, pauses, self.steps.get_mut(step))
+                // A rollback that was chosen settles it when it begins.
+                let open = matches!(answer, Answer::Way { way: Way::Pause | Way::Rollback, .. });
+                if let (Purpose::Command, false, Some(state)) = (*purpose, open, self.steps.get_mut(step))
                     && state.breach.take().is_some()
                 {
                     // It counts anew from where somebody said that it is to go on.
@@ -67,7 +68,7 @@ impl Run {
                 let is_behind = state.status != Status::Started && verdict != Verdict::Pass;
                 state.breach = is_behind.then(|| Decision { verdict, reason: reason.clone() });
             }
-            Event::RunPaused { .. } => self.paused(),
+            Event::RunPaused { .. } => self.ask_noes_again(),
             Event::UndoStarted { step, identity, .. } => {
                 self.set_undo(step, UndoStatus::Started);
                 if let Some(state) = self.undone.get_mut(step) {
@@ -124,6 +125,11 @@ impl Run {
     fn answered(&mut self, step: &str, purpose: Purpose, (question, answer): (&str, &Answer)) {
         if matches!(purpose, Purpose::Escalation | Purpose::Update) {
             // No step asked.
+            return;
+        }
+        if purpose == Purpose::Rollback && *answer == Answer::No {
+            // None was begun, and nothing of it counts: what led to it is asked again.
+            self.ask_noes_again();
             return;
         }
         let state = self.steps.entry(step.to_owned()).or_default();
@@ -233,8 +239,8 @@ impl Run {
         }
     }
 
-    /// A no that paused the run is asked again; the answers before it stand.
-    fn paused(&mut self) {
+    /// A no that paused the run, or led to a rollback that was not begun, is asked again; the answers before it stand.
+    fn ask_noes_again(&mut self) {
         for state in self.steps.values_mut() {
             state.given.retain(|(_, answer)| *answer != Answer::No);
         }
