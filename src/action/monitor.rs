@@ -12,8 +12,8 @@ use super::baseline::{Readings, refused};
 use super::context::{WATCH, watched};
 use super::probe::Watch;
 use super::{
-    Behind, COURSE, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, UNTIL, VERDICT, Vigil, WHY,
-    Watching,
+    BACKGROUND, Behind, COURSE, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, UNTIL, VERDICT,
+    Vigil, WHY, Watching,
 };
 use crate::clock::{LocalFuture, Timestamp, brief};
 use crate::gate::{Coverage, Decision, Past, Verdict};
@@ -162,7 +162,7 @@ impl Kind for Monitor {
             let what = self.describe(ctx.values).map_err(|why| Stop::failed("template", why))?;
             if self.background {
                 ctx.desk.show(Show::Info(&what));
-                return Ok(Done::with("background", true));
+                return Ok(Done::with(BACKGROUND, true));
             }
             let length = self.length.as_ref().map(|length| length.resolve(ctx.values)).transpose();
             let length = length.map_err(|why| Stop::failed("template", why))?;
@@ -187,6 +187,10 @@ impl Kind for Monitor {
 
     fn gives(&self) -> Vec<&str> {
         self.probes.iter().flat_map(|probe| probe.capture.keys()).map(String::as_str).collect()
+    }
+
+    fn lasts(&self, values: &Values) -> Option<Duration> {
+        self.length.as_ref()?.resolve(values).ok()
     }
 
     fn watching(&self) -> Watching {

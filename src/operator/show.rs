@@ -123,4 +123,6 @@ pub enum Outcome {
     Failed,
     /// It was left out.
     Skipped,
+    /// It watches behind what follows; the detail says until when.
+    Watches,
 }

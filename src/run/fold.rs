@@ -10,6 +10,8 @@ use crate::operator::{Answer, Purpose, Way};
 
 /// How the question before a step that affects production begins.
 pub const PRODUCTION: &str = "This touches production";
+/// The same where users are not on what it touches.
+pub const STANDBY: &str = "This touches the standby, which users are not on yet";
 /// How the message of an undo begins that began and whose end nobody knows: it is not run again unasked.
 pub const UNKNOWN_END: &str = "it began, and nobody knows how it ended";
 
@@ -152,7 +154,7 @@ impl Run {
                 }
                 state.tries = 0;
                 // Whoever runs it again says so again.
-                state.given.retain(|(asked, _)| !asked.starts_with(PRODUCTION));
+                state.given.retain(|(asked, _)| !is_release(asked));
             }
         }
     }
@@ -210,7 +212,7 @@ impl Run {
         for (key, state) in &mut self.steps {
             // An answer that came to nothing is asked for again.
             if std::mem::take(&mut state.pending) > 0 {
-                state.given.retain(|(asked, _)| !asked.starts_with(PRODUCTION));
+                state.given.retain(|(asked, _)| !is_release(asked));
             }
             let always = self.outline.step(&plain(key)).is_some_and(|step| step.repeat == Repeat::EveryResume);
             if always && state.status == Status::Done {
@@ -263,4 +265,9 @@ impl Run {
             }
         }
     }
+}
+
+/// Whether what was asked is whether a step may touch production, or the standby.
+fn is_release(asked: &str) -> bool {
+    [PRODUCTION, STANDBY].iter().any(|begins| asked.starts_with(begins))
 }

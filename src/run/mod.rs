@@ -19,7 +19,7 @@ mod legality;
 mod outline;
 mod undo;
 
-pub use fold::{PRODUCTION, UNKNOWN_END};
+pub use fold::{PRODUCTION, STANDBY, UNKNOWN_END};
 pub use incident::{Call, rung};
 pub use legality::Illegal;
 pub use outline::{Courses, Outline, Reach, Repeat, Shows, StageOutline, StepOutline, Trigger, Undo, plain};

@@ -10,6 +10,7 @@ use crate::action::command::{Capture, Command};
 use crate::action::notify::Channel;
 use crate::process::Limit;
 use crate::template::{Condition, Length, Template};
+use crate::vars::Values;
 
 /// A whole runbook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -245,6 +246,23 @@ pub struct Repeat {
     /// It ends when this holds after a repetition.
     #[serde(default)]
     pub until: Option<Condition>,
+    /// What it means that this holds, for whoever reads the prompt: `no batch is left`.
+    #[serde(default)]
+    pub means: Option<Template>,
     /// It ends after so many.
     pub max: u32,
+}
+
+impl Repeat {
+    /// How often, in words.
+    #[must_use]
+    pub fn words(&self, values: &Values) -> String {
+        let Self { until, means, max } = self;
+        let means = means.as_ref().map(|means| means.render(values).unwrap_or_else(|_| means.text().to_owned()));
+        match (means, until) {
+            (Some(means), _) => format!("repeated until {means}, {max} times at most"),
+            (None, Some(until)) => format!("repeated until this holds, {max} times at most: {}", until.text()),
+            (None, None) => format!("repeated: {max} times in all"),
+        }
+    }
 }

@@ -265,10 +265,14 @@ impl Lines {
             Outcome::ByHand => ("✓", self.text.by_hand, Tone::Good),
             Outcome::Failed => ("✗", self.text.failed, Tone::Bad),
             Outcome::Skipped => ("-", self.text.skipped, Tone::Warn),
+            Outcome::Watches => ("✓", self.text.watches, Tone::Good),
         };
-        let detail = clean(detail);
+        let (mut detail, mut word) = (clean(detail), word.to_owned());
+        if how == Outcome::Watches && !detail.is_empty() {
+            word = fill(self.text.watches_until, &[&std::mem::take(&mut detail)]);
+        }
         let mut detail = detail.trim_end_matches('\n').split('\n');
-        let mut line = format!("{} {}  {}", self.paint.tone(tone, mark), clean(key), self.paint.tone(tone, word));
+        let mut line = format!("{} {}  {}", self.paint.tone(tone, mark), clean(key), self.paint.tone(tone, &word));
         if let Some(first) = detail.next().filter(|first| !first.is_empty()) {
             line.push_str(": ");
             line.push_str(first);

@@ -73,7 +73,8 @@ fn what_was_decided_against_counts_as_no_answer_and_the_next_process_may_roll_ba
 
 #[test]
 fn it_leads_back_to_the_breach_that_asked_and_the_command_under_it_runs_on() {
-    let probe = "{name: p, interval: 1m, run: 'test ! -e $T/broken || test -e $T/asked', success_condition: 'exit_code == 0'}";
+    let probe =
+        "{name: p, interval: 1m, run: 'test ! -e $T/broken || test -e $T/asked', success_condition: 'exit_code == 0'}";
     let slow = "echo once >>$T/calls; while [ ! -e $T/asked ]; do sleep 0.01; done";
     let lab = lab(&format!(
         "      - {{id: m, monitor: {{for: 40h, background: true, probes: [{probe}]}}}}\n      - {{id: slow, run: '{slow}'}}\n      - {{id: q, confirm: 'Is it well?'}}\n"

@@ -164,6 +164,8 @@ pub(crate) fn show_all(screen: &dyn Screen) {
     screen.show(outcome(Outcome::Done, "", Some(Duration::from_secs(4))));
     screen.show(outcome(Outcome::Failed, "it ended with 1\nsee above", None));
     screen.show(outcome(Outcome::Skipped, "not today", None));
+    screen.show(outcome(Outcome::Watches, "05:19", None));
+    screen.show(outcome(Outcome::Watches, "", None));
     screen.show(outcome(Outcome::ByHand, "", None));
     screen.show(Show::Info("known"));
     screen.show(Show::Warning("beware"));
