@@ -190,7 +190,7 @@ impl Planner<'_> {
                 let answer = kind.form(&self.values).ok().flatten().map(|form| fits(&form));
                 (action.name(), self.describe(kind), answer)
             }
-            Body::Group(group) => ("group", group_text(group), None),
+            Body::Group(group) => ("group", group_text(group, &self.values), None),
         };
         let mut notes = Vec::new();
         let mut answer = answer;
@@ -244,7 +244,7 @@ impl Planner<'_> {
         }
         Some(match &step.body {
             Body::Action(action) => or_as_written(action.kind().describe(&self.back), action.name()),
-            Body::Group(group) => group_text(group),
+            Body::Group(group) => group_text(group, &self.back),
         })
     }
 
@@ -274,14 +274,8 @@ fn or_as_written(rendered: Result<String, String>, written: &str) -> String {
     rendered.unwrap_or_else(|_| written.to_owned())
 }
 
-fn group_text(group: &Group) -> String {
-    match &group.repeat {
-        None => "once:".to_owned(),
-        Some(repeat) => {
-            let until = repeat.until.as_ref().map(|until| format!("until {}, ", until.text())).unwrap_or_default();
-            format!("again and again, {until}at most {} times:", repeat.max)
-        }
-    }
+fn group_text(group: &Group, values: &Values) -> String {
+    group.repeat.as_ref().map_or_else(|| "once:".to_owned(), |repeat| format!("{}:", repeat.words(values)))
 }
 
 /// What a file of answers may say to a question of this form.

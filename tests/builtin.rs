@@ -280,7 +280,7 @@ fn is_prose(path: &[String]) -> bool {
     let field = path.iter().rev().find(|part| part.parse::<usize>().is_err()).map_or("", String::as_str);
     matches!(
         field,
-        "title" | "guide" | "note" | "prompt" | "item" | "checklist" | "confirm" | "shell" | "notify" | "say"
+        "title" | "guide" | "note" | "prompt" | "item" | "checklist" | "confirm" | "shell" | "notify" | "say" | "means"
     ) || (path[0] == "updates" && field == "text")
         || (path[0] == "contacts" && field == "name")
 }

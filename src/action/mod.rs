@@ -28,6 +28,8 @@ pub mod shell;
 mod source;
 mod tested;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use captured::{given_so_far, in_words};
@@ -100,6 +102,12 @@ pub trait Kind {
         None
     }
 
+    /// How long it watches, where it does and that has an end.
+    fn lasts(&self, values: &Values) -> Option<Duration> {
+        let _ = values;
+        None
+    }
+
     /// What it asks the operator, so that answers can be prepared; `None` where it asks nothing.
     ///
     /// # Errors
@@ -150,8 +158,16 @@ pub struct Vigil {
     pub quiet: bool,
 }
 
+/// The result of a step that has only begun to watch, behind those that follow.
+pub const BACKGROUND: &str = "background";
 /// The fact of a failed gate that says in lines what was measured.
 pub const MEASURED: &str = "measured";
+/// The fact of a breach that says what the gate came to, as the journal has it.
+pub const VERDICT: &str = "verdict";
+/// The fact of a breach that says why, without what the gate came to.
+pub const WHY: &str = "why";
+/// The fact of a breach that says when the watch is over, in milliseconds since 1970; not there where it has no end.
+pub const UNTIL: &str = "until";
 /// The fact of a failed gate that says what was measured where it failed, and since when.
 pub const COURSE: &str = "course";
 

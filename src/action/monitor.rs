@@ -11,7 +11,10 @@ use serde_json::{Map, Value};
 use super::baseline::{Readings, refused};
 use super::context::{WATCH, watched};
 use super::probe::Watch;
-use super::{Behind, COURSE, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, Vigil, Watching};
+use super::{
+    BACKGROUND, Behind, COURSE, Context, Done, Failure, Finding, Kind, MEASURED, Repetition, Stop, UNTIL, VERDICT,
+    Vigil, WHY, Watching,
+};
 use crate::clock::{LocalFuture, Timestamp, brief};
 use crate::gate::{Coverage, Decision, Past, Verdict};
 use crate::operator::{Gauge, Show};
@@ -160,7 +163,7 @@ impl Kind for Monitor {
             let what = self.describe(ctx.values).map_err(|why| Stop::failed("template", why))?;
             if self.background {
                 ctx.desk.show(Show::Info(&what));
-                return Ok(Done::with("background", true));
+                return Ok(Done::with(BACKGROUND, true));
             }
             let length = self.length.as_ref().map(|length| length.resolve(ctx.values)).transpose();
             let length = length.map_err(|why| Stop::failed("template", why))?;
@@ -187,6 +190,10 @@ impl Kind for Monitor {
         self.probes.iter().flat_map(|probe| probe.capture.keys()).map(String::as_str).collect()
     }
 
+    fn lasts(&self, values: &Values) -> Option<Duration> {
+        self.length.as_ref()?.resolve(values).ok()
+    }
+
     fn watching(&self) -> Watching {
         Watching {
             behind: if self.background {
@@ -201,13 +208,13 @@ impl Kind for Monitor {
     }
 
     fn behind<'a>(&'a self, ctx: &'a Context<'a>, vigil: Vigil) -> Option<LocalFuture<'a, Result<Done, Stop>>> {
-        let asks = !vigil.quiet && self.on_breach != OnBreach::Continue;
-        if let Some(decision) = vigil.breach.as_ref().filter(|_| asks) {
-            return Some(Box::pin(std::future::ready(Err(self.asks(decision, &vigil.past)))));
-        }
         let began = vigil.began.filter(|_| self.background);
         let until = self.length.as_ref().zip(began);
         let until = until.and_then(|(length, began)| Some(began.plus(length.resolve(ctx.values).ok()?)));
+        let asks = !vigil.quiet && self.on_breach != OnBreach::Continue;
+        if let Some(decision) = vigil.breach.as_ref().filter(|_| asks) {
+            return Some(Box::pin(std::future::ready(Err(self.asks(decision, (&vigil.past, until))))));
+        }
         let now = ctx.world.clock.now();
         // What was not decided when its time was over is decided now, by what was measured.
         let over = until.is_some()
@@ -332,24 +339,24 @@ impl Monitor {
                 let mut others: Vec<Gauge> = gauges.into_inner().into_iter().flatten().collect();
                 others.sort_by_key(|gauge| std::cmp::Reverse(gauge.urgency()));
                 let measured: Vec<Gauge> = worst.into_iter().chain(others).collect();
-                self.breached((&probes[at].name, &decision), &measured, ctx)
+                self.breached((&probes[at].name, &decision), (&measured, until), ctx)
             }
         }
     }
 
     /// What a breach asks for, of which only what it came to is known.
-    fn asks(&self, Decision { verdict, reason }: &Decision, past: &Past) -> Stop {
+    fn asks(&self, Decision { verdict, reason }: &Decision, (past, until): (&Past, Option<Timestamp>)) -> Stop {
         if self.on_breach == OnBreach::Rollback && *verdict == Verdict::Fail {
             return Stop::Retreat(reason.clone());
         }
         let since = past.wrong.values().min().map(|at| format!("; since {}", at.local_time())).unwrap_or_default();
-        Stop::failed("gate", format!("the gate came to {}: {reason}{since}", verdict.word()))
+        refusal((verdict.word(), format!("{reason}{since}")), until, [])
     }
 
     fn breached(
         &self,
         (name, decision): (&str, &Decision),
-        measured: &[Gauge],
+        (measured, until): (&[Gauge], Option<Timestamp>),
         ctx: &Context<'_>,
     ) -> Result<Done, Stop> {
         let (word, reason) = refused(name, decision);
@@ -363,8 +370,18 @@ impl Monitor {
             lines.push(format!("and {more} more").into());
         }
         let course = measured.first().map(|gauge| gauge.course(now)).unwrap_or_default();
-        let facts = [(MEASURED, Value::from(lines)), (COURSE, course.into())];
-        let facts = Map::from_iter(facts.map(|(name, value)| (name.to_owned(), value)));
-        Err(Stop::Failed(Failure { reason: "gate", message: format!("the gate came to {word}: {reason}"), facts }))
+        Err(refusal((word, reason), until, [(MEASURED, Value::from(lines)), (COURSE, course.into())]))
     }
+}
+
+/// That a gate came to `word`, because of `why`, in a watch that lasts until `until`.
+fn refusal<const N: usize>(
+    (word, why): (&str, String),
+    until: Option<Timestamp>,
+    measured: [(&str, Value); N],
+) -> Stop {
+    let until = until.map(|at| (UNTIL, Value::from(at.millis())));
+    let facts = measured.into_iter().chain([(VERDICT, word.into()), (WHY, why.as_str().into())]).chain(until);
+    let facts: Map<_, _> = facts.map(|(name, value)| (name.to_owned(), value)).collect();
+    Stop::Failed(Failure { reason: "gate", message: format!("the gate came to {word}: {why}"), facts })
 }

@@ -65,7 +65,9 @@ impl<'a> View<'a> {
         let (stage, step) = (self.ctx.values.text("stage"), self.ctx.values.text("step"));
         let place = match course(self.ctx) {
             Course::Forward => format!("`hotfix log --output {stage}/{step}` prints what was kept"),
-            Course::Back => format!("see {}", self.ctx.place.file(".log").display()),
+            Course::Back | Course::RolledBack | Course::Stayed => {
+                format!("see {}", self.ctx.place.file(".log").display())
+            }
         };
         self.say(&format!("[… {bytes} bytes of output are not shown here: {place} …]"), seen);
     }

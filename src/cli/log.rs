@@ -150,7 +150,7 @@ fn times(run: &Selected, path: &Path, step: &str) -> Result<Times, Trouble> {
 }
 
 /// The file of the step `step`, or of its last repetition.
-fn output_path(run: &Selected, step: &str) -> Option<PathBuf> {
+pub(super) fn output_path(run: &Selected, step: &str) -> Option<PathBuf> {
     let state = run.run(None);
     let began = state.steps().iter().filter(|(_, state)| state.attempts > 0);
     let fits = began.filter(|(key, _)| *key == step || plain(key) == step);

@@ -21,6 +21,7 @@ mod data;
 mod detach;
 mod drill;
 mod drive;
+mod failure;
 mod glance;
 mod hidden;
 mod init;

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::author::host;
 use super::data::Reader;
+use super::failure::first_lines;
 use super::glance::{Now, at_a_glance, over};
+use super::log::output_path;
 use super::select::{Otherwise, Selected, driver, select};
 use super::{Exit, Trouble, data, store};
 use crate::clock::{Clock as _, SystemClock, Timestamp, brief};
@@ -91,6 +93,8 @@ struct Seen {
     command: Option<Found>,
     unwatched: Vec<Unwatched>,
     readings: Vec<Reading>,
+    /// The command line that shows all of why the step failed.
+    all: String,
 }
 
 impl Seen {
@@ -110,7 +114,10 @@ impl Seen {
         }
         let over = matches!(folded.phase(), Phase::Finished | Phase::Declined | Phase::Aborted);
         let readings = if over { Vec::new() } else { samples::latest(&run.paths.samples())? };
-        Ok(Self { unwatched: unwatched(&run.paths, &folded), status, driver, command, readings })
+        let printed = status.step.as_ref().filter(|step| output_path(run, &step.key).is_some_and(|path| path.exists()));
+        let log = if over { format!("hotfix log {}", run.paths.id) } else { "hotfix log".to_owned() };
+        let all = printed.map_or_else(|| log.clone(), |step| format!("{log} --output {}", step.key));
+        Ok(Self { unwatched: unwatched(&run.paths, &folded), status, driver, command, readings, all })
     }
 
     fn json(&self, run: &Selected) -> Result<Value, Trouble> {
@@ -133,7 +140,7 @@ impl Seen {
     /// In lines, no wider than the terminal where there is one.
     fn text(&self, now: Now) -> io::Result<String> {
         let (mut out, mut read) = (Vec::new(), Vec::new());
-        show(&mut out, &self.status, (self.driver.as_ref(), self.command.as_ref(), &self.unwatched), now)?;
+        show(&mut out, self, now)?;
         self.print_readings(&mut read)?;
         let (text, read) = (String::from_utf8_lossy(&out), String::from_utf8_lossy(&read));
         if !io::stdout().is_terminal() {
@@ -226,13 +233,9 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
     if at.local_date() == now.local_date() { time } else { format!("{} {time}", at.local_date()) }
 }
 
-fn show(
-    out: &mut dyn Write,
-    status: &Status,
-    (driver, command, unwatched): (Option<&(Holder, Life)>, Option<&Found>, &[Unwatched]),
-    clock: Now,
-) -> io::Result<()> {
-    let now = clock.at;
+fn show(out: &mut dyn Write, seen: &Seen, clock: Now) -> io::Result<()> {
+    let Seen { status, driver, command, unwatched, all, .. } = seen;
+    let (driver, command, now) = (driver.as_ref(), command.as_ref(), clock.at);
     let mut line = |name: &str, text: String| writeln!(out, "{name:<12}{}", printable(&text).replace('\n', " "));
     line("Run", status.run.clone())?;
     if !status.tag.is_empty() {
@@ -256,7 +259,8 @@ fn show(
     }
     if let Some(step) = &status.step {
         let since = step.since.map(|at| format!(" since {}", moment(at, now))).unwrap_or_default();
-        let failure = step.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
+        let why = step.failure.as_ref().map(|failure| first_lines(failure, all)).unwrap_or_default();
+        let failure = why.first().map(|line| format!(": {line}")).unwrap_or_default();
         let how = match (step.status, driver, command.and_then(|found| command_words(found, now))) {
             (status, _, Some(words)) => format!("{status}{since}: {words}"),
             ("started", _, _) if step.known == Some(Cut::Unanswered) => format!("waits for an answer{since}"),
@@ -267,6 +271,8 @@ fn show(
             (status, ..) => format!("{status}{since}{failure}"),
         };
         line("Step", format!("{} ({}), {how}", step.key, step.title))?;
+        let more = if how.ends_with(&failure) { why } else { Vec::new() };
+        more.into_iter().skip(1).try_for_each(|rest| line("", rest))?;
     }
     for lost in unwatched {
         line("Unwatched", lost.words())?;

@@ -14,6 +14,7 @@ use crate::operator::{Answer, Form, Outcome, Presence, Purpose, Show, Way};
 use crate::process::{self, Found};
 use crate::run::{Next, Run, Status, Trigger, UNKNOWN_END, UndoStatus};
 use crate::runbook::{Body, Step};
+use crate::template::Condition;
 
 /// What looks at nothing, by the name of its action.
 const TELLING: [&str; 2] = ["note", "notify"];
@@ -171,10 +172,27 @@ impl Engine {
             return Ok(Some(Ending::RolledBack));
         }
         self.show_run();
-        let prompt = "Updates, a shortened observation, the report and the follow-up are left. Go on with them now?";
-        let asked = Asked { purpose: Purpose::Aftermath, prompt: prompt.to_owned(), form: Form::Confirm };
+        let prompt = format!("{} Go on with that now?", self.aftermath());
+        let asked = Asked { purpose: Purpose::Aftermath, prompt, form: Form::Confirm };
         let answer = StepDesk::new(self, ROLLBACK, vec![Way::Pause]).ask(asked).await;
         Ok((!matches!(answer, Ok(Answer::Yes))).then_some(Ending::RolledBack))
+    }
+
+    /// Where production is after a rollback, and which stages are left to do.
+    pub(super) fn aftermath(&self) -> String {
+        let to = self.var("rollback_to");
+        let how = if self.run(Run::touched_production) { "was rolled back to" } else { "stayed on" };
+        let left = self.run(|run| run.stages_left().into_iter().map(str::to_owned).collect::<Vec<_>>());
+        let titles = left.iter().filter_map(|id| {
+            let (_, stage) = self.stage(id)?;
+            let values = self.values(id, 0);
+            let open = |when: &Option<Condition>| when.as_ref().is_none_or(|when| when.holds(&values) != Ok(false));
+            let ahead = open(&stage.when) && stage.steps.iter().any(|step| open(&step.when));
+            ahead.then(|| Self::shown(stage.title.as_ref(), &values).unwrap_or_else(|| id.clone()))
+        });
+        let titles = titles.collect::<Vec<_>>().join("; ");
+        let titles = if titles.is_empty() { "nothing".to_owned() } else { titles };
+        format!("Production {how} {to}. Left to do: {titles}.")
     }
 
     /// Whether a step of the rollback's own stage has looked at production; `None` where there is no such step. One that brings

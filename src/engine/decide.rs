@@ -192,7 +192,10 @@ impl Engine {
         let desk = StepDesk::new(self, key, Vec::new()).with_output(process::beside(&self.files(key, attempt), ".log"));
         let asked = Asked { purpose: Purpose::Unknown, prompt, form: Form::Way(ways) };
         let lost = || Failure { reason: LOST, message: "nobody knows how it ended".to_owned(), facts: Map::new() };
-        let answer = match desk.ask(asked).await {
+        self.incident.lost.replace(Some(key.to_owned()));
+        let answer = desk.ask(asked).await;
+        self.incident.lost.replace(None);
+        let answer = match answer {
             Err(Stop::Missing(_)) if back => return self.failed(key, lost()),
             // A watch that broke in has decided more than this question asks.
             Err(stop @ (Stop::Retreat(_) | Stop::Way { way: Way::Rollback, .. })) => {

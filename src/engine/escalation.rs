@@ -16,6 +16,7 @@ use crate::clock::{Clock as _, SystemClock, Timestamp, brief};
 use crate::event::Event;
 use crate::operator::{Answer, Busy, Due, Falling, Form, Presence, Purpose, Question, Show, Unanswered, Way};
 use crate::run::{Next, Phase, Run, Status};
+use crate::runbook::{Body, Step};
 use crate::schedule::{self, Rung, Stands, Update};
 use crate::template::Template;
 use crate::vars::Values;
@@ -28,8 +29,11 @@ const GLANCE: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_millis(300);
 /// What is said in a call where the runbook does not say it.
 const SAY: &str = "Issue {{ issue }} in production ({{ tag }}) has lasted {{ lasting }}; the fix is {{ new_tag }}. \
-                   {% if direction == 'back' %}Production is being rolled back to {{ rollback_to }}. {% endif %}\
-                   We are at {{ standing }}. We need: {{ needs }}.";
+                   We are at {{ standing }}{% if failed %}. FAILED: {{ failed }}\
+                   {% elif waits_for %}, waiting for: {{ waits_for }}\
+                   {% elif under_way %}, under way: {{ under_way }}{% endif %}.";
+/// How much of the message of a failure is said, in letters.
+const TOLD: usize = 160;
 
 /// What the clock of the incident keeps while a process drives the run. All of it but an edited draft is on record.
 #[derive(Debug, Default)]
@@ -46,6 +50,8 @@ pub(super) struct Incident {
     glance: Glance,
     /// The draft of an update as the operator has changed it. It ends with the process.
     pub(super) draft: RefCell<Option<String>>,
+    /// The step that is asked about because nobody knows how it ended.
+    pub(super) lost: RefCell<Option<String>>,
 }
 
 /// When the incident's clock was looked at last: by this machine's clock, and by itself.
@@ -262,6 +268,26 @@ impl Engine {
         template.render(&self.draft_values()).unwrap_or_else(|why| format!("{}\n({why})", template.text()))
     }
 
+    /// How it is with `step`, which is the step `key` or the first of the stage `key`.
+    fn stands(&self, key: &str, step: &Step) -> Stand {
+        let state = self.run(|run| run.step(key));
+        if self.incident.lost.borrow().as_deref() == Some(key) {
+            return Stand::Failed("nobody knows how it ended".to_owned());
+        }
+        if let Some(failure) = state.failure.filter(|_| state.status == Status::Failed) {
+            let line = failure.message.lines().next().unwrap_or_default();
+            let end = line.char_indices().nth(TOLD).map(|(at, _)| at);
+            return Stand::Failed(end.map_or_else(|| line.to_owned(), |end| format!("{}…", line[..end].trim_end())));
+        }
+        let asks = match &step.body {
+            Body::Action(action) => action.kind().form(&self.values(key, 0)).is_ok_and(|form| form.is_some()),
+            Body::Group(_) => false,
+        };
+        // Before it touches production somebody types that it may.
+        let release = step.affects.is_some() && state.status == Status::Pending;
+        if asks || release { Stand::Waits } else { Stand::UnderWay }
+    }
+
     /// What a draft sees: the variables, and [`crate::runbook::DRAFTED`].
     fn draft_values(&self) -> Values {
         let key = match self.next() {
@@ -277,15 +303,18 @@ impl Engine {
         let standing = stage.map(|(place, stage)| {
             format!("{}/{} {}", place + 1, self.runbook.stages.len(), title(stage.title.as_ref(), &stage.id))
         });
-        let state = self.run(|run| run.step(&key));
-        let first = stage.and_then(|(_, stage)| stage.steps.first());
+        let first = stage.and_then(|(_, stage)| stage.steps.first()).filter(|_| !self.run(|run| run.is_open(&key)));
         let step = self.find(&key).ok().map(|(_, step)| step).or(first);
-        let step = step.map(|step| title(step.title.as_ref(), &step.id));
-        let failure = state.failure.filter(|_| state.status == Status::Failed);
-        let needs = match (step, failure) {
-            (Some(step), Some(failure)) => format!("{step} ✗ {}", failure.message),
-            (step, _) => step.or_else(|| standing.clone()).unwrap_or_default(),
-        };
+        let (mut failed, mut waits_for, mut under_way) = <(String, String, String)>::default();
+        if let Some(step) = step {
+            let step_title = title(step.title.as_ref(), &step.id);
+            match self.stands(&key, step) {
+                Stand::Failed(why) => failed = format!("{step_title}: {why}"),
+                Stand::Waits => waits_for = step_title,
+                Stand::UnderWay => under_way = step_title,
+            }
+        }
+        let needs = [&failed, &waits_for, &under_way].into_iter().find(|text| !text.is_empty()).cloned();
         let so_far = self.runbook.stages.iter().filter(|stage| self.run(|run| run.is_closed(&stage.id)));
         let so_far: Vec<_> = so_far.map(|stage| title(stage.title.as_ref(), &stage.id)).collect();
         let every = self.runbook.updates.as_ref().and_then(|updates| updates.every.resolve(&values).ok());
@@ -295,11 +324,24 @@ impl Engine {
             ("lasting", brief(self.now().since(began))),
             ("standing", standing.unwrap_or_default()),
             ("so_far", if so_far.is_empty() { "–".to_owned() } else { so_far.join(", ") }),
-            ("needs", needs),
+            ("needs", needs.unwrap_or_default()),
+            ("failed", failed),
+            ("waits_for", waits_for),
+            ("under_way", under_way),
         ];
         given.into_iter().for_each(|(name, value)| values.set(name, value));
         values
     }
+}
+
+/// How it is with the step that a run is at.
+enum Stand {
+    /// It failed, or nobody knows how it ended: why.
+    Failed(String),
+    /// A person is asked for something.
+    Waits,
+    /// It runs, or is about to.
+    UnderWay,
 }
 
 /// That a question of the clock was answered.

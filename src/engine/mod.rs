@@ -7,6 +7,7 @@
 mod back;
 mod behind;
 mod book;
+mod breach;
 mod decide;
 mod desk;
 mod doors;
@@ -53,6 +54,8 @@ pub struct Engine {
     paths: RunPaths,
     trouble: trouble::Inbox,
     breaches: RefCell<VecDeque<(String, Stop)>>,
+    /// The breach that a rollback was chosen for, until it begins.
+    turned: RefCell<Option<(String, Stop)>>,
     incident: escalation::Incident,
     watches: RefCell<watch::Watches>,
     samples: RefCell<Samples>,
@@ -115,6 +118,7 @@ impl Engine {
             paths,
             trouble: trouble::Inbox::default(),
             breaches: RefCell::default(),
+            turned: RefCell::default(),
             incident: escalation::Incident::default(),
             watches: RefCell::default(),
             brought_back: Cell::new(false),
@@ -138,6 +142,9 @@ impl Engine {
     async fn driven(self: Rc<Self>) -> Result<Ending, Box<dyn Error>> {
         self.trouble.listen()?;
         self.show_run();
+        if self.phase() == Phase::RolledBack {
+            self.show(Show::Info(&self.aftermath()));
+        }
         if let Some(stage) = self.run(Run::open_stage).filter(|_| self.phase() != Phase::Back) {
             self.show_stage(&stage);
         }

@@ -13,7 +13,7 @@ use crate::action::command::Capture;
 use crate::action::{Action, Settings, Stop, given_so_far, in_words};
 use crate::digest::sha256;
 use crate::event::Event;
-use crate::operator::{Form, Presence, Purpose, Question, Show, Unanswered, Way};
+use crate::operator::{Answer, Form, Presence, Purpose, Question, Show, Unanswered, Way};
 use crate::run::{Phase, Run, Status};
 use crate::runbook::{Body, Step, Trigger};
 use crate::vars::{Values, script_name, text_of};
@@ -148,10 +148,24 @@ impl Engine {
     pub(super) async fn retreat(self: &Rc<Self>, reason: Option<String>) -> Result<(), Stop> {
         let retreat = Retreat { reason, ..Retreat::default() };
         if self.operator.presence() == Presence::Person {
-            let answered = self.consent(&retreat).await?;
-            self.commit(answered)?;
+            match self.agreed(&retreat, vec![Way::Return, Way::Pause]).await {
+                Ok(answered) => self.commit(answered)?,
+                Err(Stop::Way { way: Way::Return, .. }) => return self.stay(&retreat),
+                Err(stop) => return Err(stop),
+            }
         }
         self.go_back(retreat).await
+    }
+
+    /// No rollback after all: what was asked before is asked again, the breach first that led here.
+    fn stay(&self, retreat: &Retreat) -> Result<(), Stop> {
+        let (step, question) = (ROLLBACK.to_owned(), consents_to(&self.target(retreat)));
+        let answer = Answer::No;
+        self.commit(Event::PromptAnswered { step, purpose: Purpose::Rollback, question, answer })?;
+        let breach = self.turned.borrow_mut().take();
+        breach.into_iter().for_each(|breach| self.breaches.borrow_mut().push_front(breach));
+        self.show(Show::Info("Nothing was undone. You are back where you were."));
+        Ok(())
     }
 
     /// The same where the runbook says that nobody is asked.
@@ -175,6 +189,10 @@ impl Engine {
     /// # Errors
     /// [`Stop`] where it is not wanted, or nobody answers.
     pub async fn consent(&self, retreat: &Retreat) -> Result<Event, Stop> {
+        self.agreed(retreat, vec![Way::Return]).await
+    }
+
+    async fn agreed(&self, retreat: &Retreat, menu: Vec<Way>) -> Result<Event, Stop> {
         let to = self.target(retreat);
         let plan = self.plan_lines(retreat);
         self.warn_of_unwatched();
@@ -184,9 +202,9 @@ impl Engine {
         let question = Question {
             step: ROLLBACK.to_owned(),
             purpose: Purpose::Rollback,
-            prompt: format!("Take production back to {to}? Type {to} to begin."),
+            prompt: consents_to(&to),
             form: Form::Typed { expected: to },
-            menu: vec![Way::Pause],
+            menu,
             output: None,
             measured: Vec::new(),
         };
@@ -262,6 +280,11 @@ impl Engine {
     pub fn going_back_to(&self) -> Option<String> {
         (self.phase() == Phase::Back).then(|| self.var("rollback_to"))
     }
+}
+
+/// The one question about a rollback to `to`.
+fn consents_to(to: &str) -> String {
+    format!("Take production back to {to}? Type {to} to begin. Until then nothing is undone: Esc leads back.")
 }
 
 /// What an action would do, with what a shell would put in for the variables, so that the eye sees which version it is.

@@ -10,11 +10,11 @@ use super::desk::StepDesk;
 use super::place::Origin;
 use crate::action::confirm::OnNo;
 use crate::action::{
-    Action, Asked, Context, Desk as _, Done, Failure, LOST, Place, Repetition, Settings, Stop, make_values,
+    Action, Asked, BACKGROUND, Context, Desk as _, Done, Failure, LOST, Place, Repetition, Settings, Stop, make_values,
 };
 use crate::event::Event;
 use crate::operator::{Form, Outcome, Purpose, Show, Way};
-use crate::run::{PRODUCTION, Phase, Reach, Status};
+use crate::run::{PRODUCTION, Phase, Reach, STANDBY, Status};
 use crate::runbook::{Body, Group, Stage, Step, Trigger};
 use crate::vars::Values;
 
@@ -119,7 +119,9 @@ impl Engine {
             return Ok(());
         }
         let expected = self.var("new_tag");
-        let prompt = format!("{PRODUCTION}. Type {expected} to run:\n{what}");
+        let standby = self.run(|run| run.outline().step(key).is_some_and(|step| step.reach == Reach::Standby));
+        let touches = if standby { STANDBY } else { PRODUCTION };
+        let prompt = format!("{touches}. Type {expected} to run:\n{what}");
         let asked = Asked { purpose: Purpose::Production, prompt, form: Form::Typed { expected } };
         StepDesk::new(self, key, self.menu(step)).ask(asked).await.map(drop)
     }
@@ -142,9 +144,9 @@ impl Engine {
             Body::Group(_) => Some(step.id.clone()),
         });
         let mut what = lines.collect::<Vec<_>>().join("\n");
-        if let Some(until) = group.repeat.as_ref().and_then(|repeat| repeat.until.as_ref()) {
-            what.push_str("\nagain and again, until ");
-            what.push_str(until.text());
+        if let Some(repeat) = &group.repeat {
+            what.push('\n');
+            what.push_str(&repeat.words(values));
         }
         self.ask_production((key, step), Entry::First, &what).await?;
         let evidence = Map::new();
@@ -171,14 +173,27 @@ impl Engine {
             Ok(Done { result, set, .. }) => {
                 let took = result.get("took_ms").and_then(serde_json::Value::as_u64);
                 let warning = result.get("warning").map(crate::vars::text_of).unwrap_or_default();
+                let watches = result.contains_key(BACKGROUND);
                 self.commit(Event::StepDone { step: key.to_owned(), attempt: number, result, set })?;
                 let took = took.map(std::time::Duration::from_millis);
-                self.show(Show::Outcome { key, how: Outcome::Done, detail: &warning, took });
+                if watches {
+                    self.outcome(key, Outcome::Watches, &self.watched_until(key, action, &values));
+                } else {
+                    self.show(Show::Outcome { key, how: Outcome::Done, detail: &warning, took });
+                }
                 Ok(())
             }
             Err(Stop::Failed(failure)) => self.failed(key, failure),
             Err(stop) => Err(stop),
         }
+    }
+
+    /// Until when the step `key` watches behind the others, in words; nothing where that has no end.
+    fn watched_until(&self, key: &str, action: &Action, values: &Values) -> String {
+        let began = self.run(|run| run.step(key).began_at).unwrap_or_else(|| self.now());
+        let Some(until) = action.kind().lasts(values).map(|length| began.plus(length)) else { return String::new() };
+        let time = until.local_time().chars().take(5).collect::<String>();
+        if until.local_date() == self.now().local_date() { time } else { format!("{} {time}", until.local_date()) }
     }
 
     /// What must pass after the step.

@@ -13,8 +13,10 @@ use crate::template::Template;
 
 /// The draft where the runbook gives none.
 const TEXT: &str = "#{{ issue }}: production {{ tag }} has been affected for {{ lasting }}. \
-                    {% if direction == 'back' %}It is being rolled back to {{ rollback_to }}. {% endif %}\
-                    Done: {{ so_far }}. Now: {{ standing }}. Needed: {{ needs }}. Led by {{ operator }}.";
+                    {% if direction == 'back' %}It was rolled back to {{ rollback_to }}. {% endif %}\
+                    Done: {{ so_far }}. Now: {{ standing }}{% if failed %}. FAILED: {{ failed }}\
+                    {% elif waits_for %}, waiting for: {{ waits_for }}\
+                    {% elif under_way %}, under way: {{ under_way }}{% endif %}. Led by {{ operator }}.";
 
 impl Engine {
     /// The next update, where there still is to be one.

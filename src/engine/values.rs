@@ -9,7 +9,7 @@ use super::Engine;
 use crate::action::{Settings, Stop};
 use crate::clock::Timestamp;
 use crate::operator::{Course, Show};
-use crate::run::Run;
+use crate::run::{Phase, Run};
 use crate::runbook::{Body, Runbook, Step};
 use crate::schedule::{self, Stands};
 use crate::template::{Length, Template};
@@ -186,17 +186,22 @@ impl Engine {
 
     pub(super) fn show_run(&self) {
         let now = self.now();
+        let way = match self.phase() {
+            Phase::RolledBack if self.run(Run::touched_production) => Course::RolledBack,
+            Phase::RolledBack => Course::Stayed,
+            _ => self.course(),
+        };
         let open = if self.run(Run::escalates) { self.rungs() } else { Vec::new() };
         let open = open.into_iter().filter(|rung| rung.stands(now) != Stands::Answered);
         let open: Vec<_> = open.map(|rung| (rung.at, self.contact(&rung.contact))).collect();
         self.screen.show(Show::Run {
             id: &self.paths.id,
-            tag: &self.var("tag"),
+            tag: &self.var(if way == Course::Forward { "tag" } else { "rollback_to" }),
             new_tag: &self.var("new_tag"),
             issue: &self.var("issue"),
             began: self.run(Run::incident_began).unwrap_or(now),
             escalation: &open,
-            way: self.course(),
+            way,
         });
     }
 

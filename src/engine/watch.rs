@@ -14,9 +14,10 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::Engine;
+use super::breach::Breach;
 use super::desk::{Held, StepDesk};
 use super::place::Origin;
-use crate::action::{Action, Asked, Behind, COURSE, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
+use crate::action::{Action, Asked, Behind, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
 use crate::clock::Timestamp;
 use crate::gate::Past;
 use crate::operator::{Answer, Busy, Form, Presence, Purpose, Show, Way};
@@ -364,7 +365,7 @@ impl Engine {
             Stop::Retreat(message) if self.phase() != Phase::Forward => Failure { message, ..Failure::default() },
             other => return Err(other),
         };
-        let reason = failure.message;
+        let reason = failure.message.clone();
         // A person reads it where they are asked.
         if self.operator.presence() != Presence::Person {
             self.show(Show::Warning(&format!("{key}: {reason}")));
@@ -375,20 +376,27 @@ impl Engine {
         }
         let measured = failure.facts.get(MEASURED).and_then(Value::as_array).cloned().unwrap_or_default();
         let measured: Vec<_> = measured.iter().map(text_of).collect();
-        let course = failure.facts.get(COURSE).map(|it| format!("Measured: {}.\n", text_of(it))).unwrap_or_default();
-        let prompt =
-            format!("Production is not as it should be, says {key}:\n{reason}.\n{course}Roll back, or go on watching?");
+        let breach = Breach::of(key, &failure);
+        let prompt = breach.question(self.now(), self.phase() == Phase::Forward);
         let asked = Asked { purpose: Purpose::Command, prompt, form: Form::Way(ways) };
         match StepDesk::new(self, key, Vec::new()).anew().with_measured(&measured).ask(asked).await {
             Ok(Answer::Way { way: Way::Wait, .. }) => {
                 if let Some(running) = self.watches.borrow().running.get(key) {
                     running.said.go_on.notify_one();
                 }
-                let said = format!(
-                    "{key} goes on watching. Its counts begin anew: it asks again when a limit is exceeded again, after {BEARS} readings at the earliest, and of a probe that cannot measure only once it could."
-                );
+                let said = if breach.is_over(self.now()) {
+                    format!("{key} watches no more: its time is up.")
+                } else {
+                    format!(
+                        "{key} goes on watching. Its counts begin anew: it asks again when a limit is exceeded again, after {BEARS} readings at the earliest, and of a probe that cannot measure only once it could."
+                    )
+                };
                 self.show(Show::Info(&said));
                 Ok(())
+            }
+            Ok(Answer::Way { way: Way::Rollback, .. }) => {
+                self.turned.replace(Some((key.to_owned(), Stop::Failed(failure))));
+                Err(Stop::Way { way: Way::Rollback, reason: Some(reason) })
             }
             Ok(Answer::Way { way, .. }) => Err(Stop::Way { way, reason: Some(reason) }),
             Ok(_) => Ok(()),

@@ -134,6 +134,8 @@ pub enum Way {
     Skip,
     /// Take production back.
     Rollback,
+    /// Begin no rollback after all, and go back to where one was.
+    Return,
     /// Leave a failed undo as it is, and go on with the rest.
     Leave,
     /// Stop here; `hotfix resume` goes on.

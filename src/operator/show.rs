@@ -18,7 +18,7 @@ pub enum Show<'a> {
     Run {
         /// Its id.
         id: &'a str,
-        /// The tag that is fixed.
+        /// The tag that is fixed; on the way back, and after it, the one that production is taken to.
         tag: &'a str,
         /// The tag that will be made.
         new_tag: &'a str,
@@ -106,6 +106,10 @@ pub enum Course {
     Forward,
     /// Production is being taken back.
     Back,
+    /// Production was taken back, and what follows that is done.
+    RolledBack,
+    /// The same where the run had never touched production.
+    Stayed,
 }
 
 /// How a step ended.
@@ -119,4 +123,6 @@ pub enum Outcome {
     Failed,
     /// It was left out.
     Skipped,
+    /// It watches behind what follows; the detail says until when.
+    Watches,
 }

@@ -56,6 +56,7 @@ fn way(way: Way) -> &'static str {
         Way::Done => "done by hand",
         Way::Skip => "skip",
         Way::Rollback => "roll back",
+        Way::Return => "no rollback",
         Way::Leave => "leave as it is",
         Way::Pause => "pause",
         Way::Stop => "stop the command",

@@ -10,6 +10,8 @@ use crate::operator::{Answer, Purpose, Way};
 
 /// How the question before a step that affects production begins.
 pub const PRODUCTION: &str = "This touches production";
+/// The same where users are not on what it touches.
+pub const STANDBY: &str = "This touches the standby, which users are not on yet";
 /// How the message of an undo begins that began and whose end nobody knows: it is not run again unasked.
 pub const UNKNOWN_END: &str = "it began, and nobody knows how it ended";
 
@@ -68,7 +70,7 @@ impl Run {
                 let is_behind = state.status != Status::Started && verdict != Verdict::Pass;
                 state.breach = is_behind.then(|| Decision { verdict, reason: reason.clone() });
             }
-            Event::RunPaused { .. } => self.paused(),
+            Event::RunPaused { .. } => self.ask_noes_again(),
             Event::UndoStarted { step, identity, .. } => {
                 self.set_undo(step, UndoStatus::Started);
                 if let Some(state) = self.undone.get_mut(step) {
@@ -127,6 +129,11 @@ impl Run {
             // No step asked.
             return;
         }
+        if purpose == Purpose::Rollback && *answer == Answer::No {
+            // None was begun, and nothing of it counts: what led to it is asked again.
+            self.ask_noes_again();
+            return;
+        }
         let state = self.steps.entry(step.to_owned()).or_default();
         match purpose {
             Purpose::Escalation | Purpose::Update => {}
@@ -147,7 +154,7 @@ impl Run {
                 }
                 state.tries = 0;
                 // Whoever runs it again says so again.
-                state.given.retain(|(asked, _)| !asked.starts_with(PRODUCTION));
+                state.given.retain(|(asked, _)| !is_release(asked));
             }
         }
     }
@@ -205,7 +212,7 @@ impl Run {
         for (key, state) in &mut self.steps {
             // An answer that came to nothing is asked for again.
             if std::mem::take(&mut state.pending) > 0 {
-                state.given.retain(|(asked, _)| !asked.starts_with(PRODUCTION));
+                state.given.retain(|(asked, _)| !is_release(asked));
             }
             let always = self.outline.step(&plain(key)).is_some_and(|step| step.repeat == Repeat::EveryResume);
             if always && state.status == Status::Done {
@@ -234,8 +241,8 @@ impl Run {
         }
     }
 
-    /// A no that paused the run is asked again; the answers before it stand.
-    fn paused(&mut self) {
+    /// A no that paused the run, or led to a rollback that was not begun, is asked again; the answers before it stand.
+    fn ask_noes_again(&mut self) {
         for state in self.steps.values_mut() {
             state.given.retain(|(_, answer)| *answer != Answer::No);
         }
@@ -258,4 +265,9 @@ impl Run {
             }
         }
     }
+}
+
+/// Whether what was asked is whether a step may touch production, or the standby.
+fn is_release(asked: &str) -> bool {
+    [PRODUCTION, STANDBY].iter().any(|begins| asked.starts_with(begins))
 }

@@ -19,7 +19,7 @@ mod legality;
 mod outline;
 mod undo;
 
-pub use fold::{PRODUCTION, UNKNOWN_END};
+pub use fold::{PRODUCTION, STANDBY, UNKNOWN_END};
 pub use incident::{Call, rung};
 pub use legality::Illegal;
 pub use outline::{Courses, Outline, Reach, Repeat, Shows, StageOutline, StepOutline, Trigger, Undo, plain};
@@ -277,6 +277,12 @@ impl Run {
     #[must_use]
     pub fn open_stage(&self) -> Option<String> {
         self.stages.iter().find(|(_, status)| **status == StageStatus::Open).map(|(id, _)| id.clone())
+    }
+
+    /// Whether the stage `id` has begun and is not over.
+    #[must_use]
+    pub fn is_open(&self, id: &str) -> bool {
+        self.stages.get(id) == Some(&StageStatus::Open)
     }
 
     /// Whether the stage `id` is over.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Next, Run, Status, StepOutline, Undo, UndoState, UndoStatus};
+use super::{Next, Phase, Run, Status, StepOutline, Undo, UndoState, UndoStatus};
 
 impl Run {
     /// Where the undo of the step `key` stands.
@@ -46,6 +46,20 @@ impl Run {
         let failed = self.failed_undos();
         let left = self.steps.iter().filter(|(_, state)| state.status == Status::Left).map(|(key, _)| key);
         failed.chain(left.map(String::as_str)).collect()
+    }
+
+    /// The stages that are not over and have steps for the way that the run goes, behind the stage that a rollback ends in once
+    /// production is back.
+    #[must_use]
+    pub fn stages_left(&self) -> Vec<&str> {
+        let behind = match self.phase {
+            Phase::RolledBack => self.behind_trigger(),
+            _ => self.outline.stages.as_slice(),
+        };
+        let left = behind.iter().filter(|stage| !self.is_closed(&stage.id));
+        left.filter(|stage| stage.steps.iter().any(|step| self.on_course(step)))
+            .map(|stage| stage.id.as_str())
+            .collect()
     }
 
     /// What a rollback would undo, in its order: steps that began and have an undo, those that affect production first, the

@@ -320,4 +320,4 @@ const SHELL: Shape = Either(&[Template, Shape::Record(&SHELL_LONG)]);
 static SHELL_LONG: Record = record("shell", &[must("prompt", Template)]);
 static GROUP: Record =
     record("group", &[must("steps", List(&Shape::Record(&STEP))), may("repeat", Shape::Record(&REPEAT))]);
-static REPEAT: Record = record("repeat", &[may("until", Condition(&[])), must("max", Count)]);
+static REPEAT: Record = record("repeat", &[may("until", Condition(&[])), may("means", Template), must("max", Count)]);

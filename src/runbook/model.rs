@@ -10,6 +10,7 @@ use crate::action::command::{Capture, Command};
 use crate::action::notify::Channel;
 use crate::process::Limit;
 use crate::template::{Condition, Length, Template};
+use crate::vars::Values;
 
 /// A whole runbook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,9 +92,11 @@ pub struct Updates {
     pub text: Option<Template>,
 }
 
-/// The names that a draft may read beside the variables: how long the incident has lasted, where the run stands, the stages that
-/// are done, what it waits for, and how often those concerned hear of it.
-pub const DRAFTED: &[&str] = &["lasting", "standing", "so_far", "needs", "update_every"];
+/// The names that a draft may read beside the variables: how long the incident has lasted, the stage the run is at, the stages that
+/// are done, how often those concerned hear of it, and what is the matter with the step it is at. Of `failed` (what failed, and why),
+/// `waits_for` (what a person is asked for) and `under_way` at most one is not empty; `needs` is that one.
+pub const DRAFTED: &[&str] =
+    &["lasting", "standing", "so_far", "update_every", "failed", "waits_for", "under_way", "needs"];
 
 /// A numbered part of a runbook.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -243,6 +246,23 @@ pub struct Repeat {
     /// It ends when this holds after a repetition.
     #[serde(default)]
     pub until: Option<Condition>,
+    /// What it means that this holds, for whoever reads the prompt: `no batch is left`.
+    #[serde(default)]
+    pub means: Option<Template>,
     /// It ends after so many.
     pub max: u32,
+}
+
+impl Repeat {
+    /// How often, in words.
+    #[must_use]
+    pub fn words(&self, values: &Values) -> String {
+        let Self { until, means, max } = self;
+        let means = means.as_ref().map(|means| means.render(values).unwrap_or_else(|_| means.text().to_owned()));
+        match (means, until) {
+            (Some(means), _) => format!("repeated until {means}, {max} times at most"),
+            (None, Some(until)) => format!("repeated until this holds, {max} times at most: {}", until.text()),
+            (None, None) => format!("repeated: {max} times in all"),
+        }
+    }
 }

@@ -155,7 +155,12 @@ impl Lines {
             Show::Run { tag, new_tag, issue, began, escalation, way, .. } => {
                 let number = !issue.is_empty() && issue.chars().all(|letter| letter.is_ascii_digit());
                 self.run = Some(Run {
-                    tags: if *way == Course::Forward { format!("{tag} → {new_tag}") } else { (*tag).to_owned() },
+                    tags: match way {
+                        Course::Forward => format!("{tag} → {new_tag}"),
+                        Course::Back => (*tag).to_owned(),
+                        Course::RolledBack => fill(self.text.rolled_back, &[tag]),
+                        Course::Stayed => fill(self.text.stayed, &[tag]),
+                    },
                     issue: if number { format!("#{issue}") } else { (*issue).to_owned() },
                     began: *began,
                     escalation: escalation.to_vec(),
@@ -260,10 +265,14 @@ impl Lines {
             Outcome::ByHand => ("✓", self.text.by_hand, Tone::Good),
             Outcome::Failed => ("✗", self.text.failed, Tone::Bad),
             Outcome::Skipped => ("-", self.text.skipped, Tone::Warn),
+            Outcome::Watches => ("✓", self.text.watches, Tone::Good),
         };
-        let detail = clean(detail);
+        let (mut detail, mut word) = (clean(detail), word.to_owned());
+        if how == Outcome::Watches && !detail.is_empty() {
+            word = fill(self.text.watches_until, &[&std::mem::take(&mut detail)]);
+        }
         let mut detail = detail.trim_end_matches('\n').split('\n');
-        let mut line = format!("{} {}  {}", self.paint.tone(tone, mark), clean(key), self.paint.tone(tone, word));
+        let mut line = format!("{} {}  {}", self.paint.tone(tone, mark), clean(key), self.paint.tone(tone, &word));
         if let Some(first) = detail.next().filter(|first| !first.is_empty()) {
             line.push_str(": ");
             line.push_str(first);

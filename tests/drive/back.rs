@@ -171,7 +171,14 @@ fn what_is_left_after_a_rollback_is_done_by_resume_and_nothing_of_the_way_forwar
     let (world, answers) = stopped_at("validate/security", "direct", &[]);
     ends(&world.hotfix(&["rollback", "--answers", &answers]), 10);
     let calls = world.scripts();
-    ends(&world.hotfix(&["resume", "--answers", &answers]), 0);
+    let said = ends(&world.hotfix(&["resume", "--answers", &answers]), 0);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let left = "Observation period; Documentation and incident report; After the incident.";
+    assert!(said.contains(&format!("Production was rolled back to v1.2.3. Left to do: {left}")), "{said}");
+    assert!(
+        said.contains("ROLLED BACK TO v1.2.3 · #1234 · stage 15/18 Observation") && !said.contains("ROLLING BACK"),
+        "{said}"
+    );
     assert_eq!(world.scripts(), calls, "no script is called any more");
     let events = world.events();
     let done = |key: &str| count(&events, |event| matches!(event, Event::StepDone { step, .. } if step == key));

@@ -53,7 +53,7 @@ fn a_group_asks_once_for_all_it_holds() {
     let group = "{id: g, affects: production, group: {repeat: {max: 2}, steps: [{id: x, affects: production, run: 'echo x >> \"$T/log\"'}, \
                  {id: y, run: 'echo y >> \"$T/log\"'}]}}";
     let project = steps(&[group]).open();
-    project.start("").exits(7).says(&["v1.2.4"]);
+    project.start("").exits(7).says(&["This touches production. Type v1.2.4 to run:", "repeated: 2 times in all"]);
     project.resume("s/g: v1.2.4\n").exits(0);
     assert_eq!(project.left("log"), "x\ny\nx\ny\n");
     project.tells("s/g/x.2", &["started", "done"]);
@@ -72,6 +72,23 @@ fn what_failed_inside_a_production_group_is_tried_again_only_with_the_tag_typed(
     project.resume("s/g: v1.2.4\ns/g/x: [retry, v1.2.4]\n").exits(0);
     assert_eq!(project.left("log"), "x\nx\n");
     project.tells("s/g/y.1", &["started", "done"]);
+}
+
+#[test]
+fn the_prompt_of_a_group_says_in_words_when_it_ends() {
+    for (repeat, words) in [
+        (
+            "until: remaining == '0', means: 'no batch of {{ tag }} is left', max: 9",
+            "repeated until no batch of v1.2.3 is left, 9 times at most (",
+        ),
+        ("until: remaining == '0', max: 9", "repeated until this holds, 9 times at most: remaining == '0' ("),
+    ] {
+        let group = format!(
+            "{{id: g, affects: production, group: {{repeat: {{{repeat}}}, steps: [{{id: x, run: 'true', capture: {{remaining: stdout}}}}]}}}}"
+        );
+        let project = steps(&[&group]).open();
+        project.start("").exits(7).says(&[words]);
+    }
 }
 
 #[test]
@@ -166,7 +183,8 @@ fn what_users_are_not_on_is_asked_about_and_undone_and_is_not_what_production_ru
     ])
     .stage("back\ntrigger: rollback", &["{id: look, run: 'true'}"])
     .open();
-    project.start("").exits(7).says(&["Type v1.2.4 to run"]);
+    let asked = "This touches the standby, which users are not on yet. Type v1.2.4 to run";
+    project.start("").exits(7).says(&[asked]).keeps(&["touches production"]);
     project.resume("s/blue: v1.2.4\n").exits(7);
     project.hotfix(&["status"]).exits(0).says(&["Production  v1.2.3, nothing of this run has touched it"]);
     project.resume("s/q: yes\ns/switch: v1.2.4\n").exits(7);
@@ -176,6 +194,14 @@ fn what_users_are_not_on_is_asked_about_and_undone_and_is_not_what_production_ru
     project.hotfix(&["rollback", "--answers", &answers]).exits(10);
     assert_eq!(project.left("log"), "blue\nswitch\nundo switch\nundo blue\n");
     project.hotfix(&["status"]).exits(0).says(&["Production  v1.2.3 since"]);
+}
+
+#[test]
+fn the_standby_too_is_tried_again_only_with_the_tag_typed_again() {
+    let project = steps(&["{id: blue, affects: standby, run: 'test -e \"$T/ready\"'}"]).open();
+    project.start("s/blue: [v1.2.4, retry]\n").exits(7).says(&["This touches the standby"]);
+    std::fs::write(project.path("ready"), "").unwrap();
+    project.resume("s/blue: [v1.2.4, retry, v1.2.4]\n").exits(0);
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_gate_behind_later_steps_breaks_in_on_them() {
     let slow = format!("{{id: slow, run: '{BREAKS}'}}");
     let project = steps(&[&watch, &slow]).open();
     project.fifo("never");
-    project.start("").exits(5).says(&["s/m", "Paused"]);
+    project.start("").exits(5).says(&["✓ s/m  watches from now on, until ", "Paused"]).keeps(&["s/m  done"]);
     project.tells("s/m", &["started", "done", "p success", "p failure", "gate fail"]);
     project.tells("s/slow", &["started"]);
     // The command was left running, and nobody runs it again.

@@ -4,7 +4,7 @@ use hotfix::engine::Ending;
 use hotfix::event::Event;
 use hotfix::operator::{Falling, Form, Purpose, Signal, Unanswered, Way};
 
-use super::fixture::{Does, Lab, YES, because, ctrl_c, way};
+use super::fixture::{Does, Lab, YES, because, ctrl_c, text, way};
 
 const RUNBOOK: &str = r#"
 name: lab
@@ -56,6 +56,35 @@ fn a_prompt_is_interrupted_when_it_is_time_and_is_there_again_afterwards() {
     assert!(drive.heard.iter().any(|line| line.contains("Mend it takes longer than the 10m00s")), "{:?}", drive.heard);
     let warned = drive.heard.iter().filter(|line| line.contains("takes longer")).count();
     assert_eq!(warned, 1);
+}
+
+#[test]
+fn what_is_to_be_said_is_what_is_under_way_or_waited_for_or_what_failed() {
+    let steps = r#"
+      - { id: look, title: Look at it, confirm: "Sure?" }
+      - { id: count, title: Count it, run: "echo nine; exit 3" }
+      - { id: deploy, title: Deploy it, affects: production, run: "true" }
+"#;
+    let (head, _) = RUNBOOK.split_once("      - { id: a").unwrap();
+    let (before, say) = head.split_once(", say:").unwrap();
+    let (_, behind) = say.split_once("\" }").unwrap();
+    let lab = Lab::new(&format!("{before} }}{behind}{}", steps.trim_start_matches('\n')), 0);
+    let drive = lab.drive(vec![
+        ("s/look", Does::Thinks(15)),
+        (SENIOR, way(Way::Acknowledged)),
+        ("s/look", Does::Sleeps(15, Box::new(YES))),
+        (MANAGER, way(Way::Acknowledged)),
+        ("s/count", Does::Thinks(30)),
+        (COMMANDER, way(Way::Called)),
+        ("s/count", because(Way::Skip, "later")),
+        ("s/deploy", text("v1.2.4")),
+    ]);
+    assert_eq!(drive.ending, Ending::Finished);
+    let said = |step: &str| drive.asked.iter().find(|question| question.step == step).unwrap().prompt.clone();
+    assert!(said(SENIOR).ends_with("We are at 1/1 Mend it, waiting for: Look at it."), "{}", said(SENIOR));
+    assert!(said(MANAGER).ends_with("We are at 1/1 Mend it, under way: Count it."), "{}", said(MANAGER));
+    let failed = said(COMMANDER);
+    assert!(failed.contains("We are at 1/1 Mend it. FAILED: Count it: ") && failed.contains('3'), "{failed}");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub(crate) enum Does {
     Thinks(i64),
     /// Waits until it is so many minutes after the run began, and does this then.
     At(i64, Box<Does>),
+    /// Makes this file, and does this.
+    TouchesFor(PathBuf, Box<Does>),
     /// Makes this file, and thinks on until something comes between.
     Touches(PathBuf),
     /// Has the machine sleep for so many minutes, and does this then.
@@ -100,6 +102,10 @@ impl Person {
                 Does::Touches(path) => {
                     std::fs::write(path, "").unwrap();
                     std::future::pending().await
+                }
+                Does::TouchesFor(path, then) => {
+                    std::fs::write(path, "").unwrap();
+                    self.does(*then, question).await
                 }
                 Does::Sleeps(minutes, then) => {
                     self.sleeps(minutes);

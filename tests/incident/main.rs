@@ -6,3 +6,4 @@ mod calls;
 mod fixture;
 mod news;
 mod observe;
+mod turned;

@@ -115,6 +115,14 @@ fn taken_up_after_its_time_it_is_decided_by_what_was_seen() {
         decision == "inconclusive" && reason.contains("not measured for 3h") && reason.contains(" of 4h00m"),
         "{reason}"
     );
+    let asked = &second.asked[1].prompt;
+    assert!(
+        asked.starts_with("Whether production is well is undecided, says s/m:\nwhole: not measured for 3h"),
+        "{asked}"
+    );
+    assert!(asked.ends_with("Its time is up: it watches no more. Roll back, or go on without it?"), "{asked}");
+    let said = |text: &str| second.heard.iter().any(|line| line.contains(text));
+    assert!(said("s/m watches no more: its time is up.") && !said("goes on watching"), "{:?}", second.heard);
 
     // Seen to its end, or nearly: it is decided without a question.
     let lab = self::lab(WHOLE);
@@ -126,6 +134,30 @@ fn taken_up_after_its_time_it_is_decided_by_what_was_seen() {
     assert_eq!(lab.decided()[0].0, "pass", "{:?}", lab.decided());
     // Once decided it is not begun again.
     assert_eq!(lab.decided().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_measured_is_not_called_bad_and_what_fails_is() {
+    for (probe, what) in [
+        // Nobody listens there.
+        (
+            "consecutive_error_limit: 0, http: 'http://127.0.0.1:9/'",
+            "Production cannot be measured, so whether it is well is not known",
+        ),
+        ("run: 'false', success_condition: 'exit_code == 0'", "Production is not as it should be"),
+        (
+            "run: 'false', success_condition: 'exit_code == 0', failure_condition: 'exit_code == 2'",
+            "Whether production is well is undecided",
+        ),
+    ] {
+        let lab = lab(probe);
+        let driven =
+            lab.drive(vec![("s/a", text("v1.2.4")), ("s/q", Does::Thinks(0)), ("s/m", way(Way::Wait)), ("s/q", YES)]);
+        let asked = &driven.asked[2].prompt;
+        assert!(asked.starts_with(&format!("{what}, says s/m:\nwhole: ")), "{asked}");
+        assert!(asked.ends_with("Roll back, or go on watching?"), "{asked}");
+        assert!(driven.heard.iter().any(|line| line.contains("s/m goes on watching")), "{:?}", driven.heard);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The views of a run's records: the line, the status and the incident report.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod partly;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -56,7 +57,12 @@ struct Log {
 
 impl Log {
     fn new() -> Self {
-        let source = runbook::Source::Text { name: "test".into(), text: RUNBOOK.into() };
+        Self::of(RUNBOOK)
+    }
+
+    /// A log of the runbook `text`.
+    fn of(text: &str) -> Self {
+        let source = runbook::Source::Text { name: "test".into(), text: text.into() };
         let runbook = runbook::load(&source, &BUILTIN_EN).unwrap().runbook;
         let log = Self { runbook, records: vec![], at: 1_763_870_220_000 };
         let vars = [("tag", "v1.2.3"), ("new_tag", "v1.2.4"), ("issue", "1234")];
@@ -65,7 +71,7 @@ impl Log {
         log.and(Event::RunStarted {
             program: "0.1.0".into(),
             format: hotfix::event::FORMAT,
-            runbook: RUNBOOK.into(),
+            runbook: text.into(),
             vars,
             environment,
             incident_began: None,

@@ -164,11 +164,17 @@ pub(crate) fn show_all(screen: &dyn Screen) {
     screen.show(outcome(Outcome::Done, "", Some(Duration::from_secs(4))));
     screen.show(outcome(Outcome::Failed, "it ended with 1\nsee above", None));
     screen.show(outcome(Outcome::Skipped, "not today", None));
+    screen.show(outcome(Outcome::Watches, "05:19", None));
+    screen.show(outcome(Outcome::Watches, "", None));
     screen.show(outcome(Outcome::ByHand, "", None));
     screen.show(Show::Info("known"));
     screen.show(Show::Warning("beware"));
     screen.show(run(Course::Back));
     screen.show(Show::Info("back"));
+    screen.show(run(Course::RolledBack));
+    screen.show(Show::Info("behind it"));
+    screen.show(run(Course::Stayed));
+    screen.show(Show::Info("never there"));
 }
 
 /// Runs a command that never ends, until somebody wants something.

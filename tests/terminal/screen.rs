@@ -26,7 +26,7 @@ fn in_order(seen: &str, lines: &[&str]) {
     }
 }
 
-const ALL: [&str; 19] = [
+const ALL: [&str; 24] = [
     "v1.2.3 → v1.2.4 · #1234 · stage 8/18 Staging · 12m",
     "ought to take 20m00s",
     "Take care",
@@ -43,9 +43,14 @@ const ALL: [&str; 19] = [
     "✓ staging/deploy  done  4s",
     "✗ staging/deploy  FAILED: it ended with 1\n    see above",
     "- staging/deploy  skipped: not today",
+    "✓ staging/deploy  watches from now on, until 05:19\n✓ staging/deploy  watches from now on\n",
     "✓ staging/deploy  done by hand\nnote: known\nWARNING: beware",
     "ROLLING BACK · v1.2.3 · #1234 · stage 8/18 Staging · 12m",
     "note: back",
+    "ROLLED BACK TO v1.2.3 · #1234 · stage 8/18 S",
+    "note: behind it",
+    "PRODUCTION STAYED ON v1.2.3 · #1234 · stage 8/18 S",
+    "note: never there",
 ];
 
 #[test]
@@ -87,7 +92,11 @@ fn quiet_shows_commands_failures_and_warnings() {
 #[test]
 fn it_speaks_chinese() {
     let pty = shown("show-chinese");
-    in_order(&pty.seen(), &["阶段 8/18 Staging", "预计用时 20m00s", "失败: it ended", "警告: beware", "正在回滚"]);
+    in_order(
+        &pty.seen(),
+        &["阶段 8/18 Staging", "预计用时 20m00s", "失败: it ended", "从现在起持续监控，直到 05:19", "警告: beware"],
+    );
+    in_order(&pty.seen(), &["正在回滚", "已回滚至 v1.2.3 · #1234", "生产环境未变更，仍为 v1.2.3 · #1234"]);
     let mut pty = Pty::start("chinese");
     pty.until("Ctrl-C 暂停");
     pty.keys("\r");

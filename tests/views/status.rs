@@ -86,6 +86,25 @@ fn status_says_where_it_stands_in_words_and_in_json() {
 }
 
 #[test]
+fn of_a_failed_step_status_shows_the_first_lines_and_where_the_rest_is() {
+    let repo = Repo::new();
+    let message = "it ended with exit code 3\n    one\n    two\n    three\n    four\n    five".to_owned();
+    let (step, reason) = ("deploy/direct".to_owned(), "exit".to_owned());
+    let failed = Event::StepFailed { step, attempt: 1, reason, message, again: false };
+    let skipped = Event::StepSkipped { step: "staging/deploy-staging".into(), reason: "x".into() };
+    let before = [stage("staging"), skipped, Event::StageFinished { stage: "staging".into() }, stage("deploy")];
+    let run = repo.run("1234", 0, [before.to_vec(), vec![started("deploy/direct", 1), failed]].concat());
+    let (_, out, _) = repo.hotfix(&["status"]);
+    let lines = ["exit code 3", "            one", "            two", "            three"].join("\n");
+    has(&out, &[&format!("{lines}\n            … all of it: hotfix log\n")]);
+    assert!(!out.contains("four"), "{out}");
+    let output = run.output.join("deploy.direct.1.log");
+    std::fs::create_dir_all(&run.output).unwrap();
+    std::fs::write(output, "one\n").unwrap();
+    has(&repo.hotfix(&["status"]).1, &["three\n            … all of it: hotfix log --output deploy/direct\n"]);
+}
+
+#[test]
 fn a_driver_is_shown_while_its_process_lives_and_a_reused_id_is_not_taken_for_it() {
     let repo = Repo::new();
     let run = repo.run("1234", 0, vec![]);
