@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::baseline::{Readings, refused};
 use super::context::{WATCH, watched};
@@ -382,6 +382,6 @@ fn refusal<const N: usize>(
 ) -> Stop {
     let until = until.map(|at| (UNTIL, Value::from(at.millis())));
     let facts = measured.into_iter().chain([(VERDICT, word.into()), (WHY, why.as_str().into())]).chain(until);
-    let facts: Map<_, _> = facts.map(|(name, value)| (name.to_owned(), value)).collect();
+    let facts = facts.map(|(name, value)| (name.to_owned(), value)).collect();
     Stop::Failed(Failure { reason: "gate", message: format!("the gate came to {word}: {why}"), facts })
 }

@@ -72,7 +72,11 @@ async fn drill(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
     let _ = temporary.keep();
     introduce(arguments, &sandbox, plan.failing.as_ref())?;
     let rehearsal = plan.rehearsal(&sandbox, look, exe)?;
-    let end = rehearsal.go(&mut signals).await;
+    let end = match begins(arguments, &rehearsal, &mut signals).await {
+        Ok(None) => rehearsal.go(&mut signals).await,
+        Ok(Some(end)) => Ok(end),
+        Err(trouble) => Err(trouble),
+    };
     let score = Score::of(&sandbox, plan.failing.as_ref()).await;
     sandbox.stop_commands().await;
     let place = clear(arguments, sandbox)?;
@@ -88,6 +92,15 @@ async fn drill(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         }
         End::Over(exit) | End::Told(exit) => exit,
     })
+}
+
+/// Has a person read the introduction before anything scrolls it away.
+async fn begins(
+    arguments: &Arguments,
+    rehearsal: &Rehearsal<'_>,
+    signals: &mut Signals,
+) -> Result<Option<End>, Trouble> {
+    if arguments.auto { Ok(None) } else { rehearsal.begins(signals).await }
 }
 
 /// Removes the sandbox, or leaves it; tells which.

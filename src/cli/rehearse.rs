@@ -26,6 +26,12 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What may be chosen where the run is paused.
 const CHOICES: [&str; 3] = ["resume", "roll back", "end the drill"];
 
+/// What may be chosen before it begins.
+const BEGIN: [&str; 2] = ["begin", "end the drill"];
+
+/// What came of a question.
+type Answered = Result<Answer, Unanswered>;
+
 /// The signals that end a drill.
 pub(super) struct Signals {
     interrupt: unix::Signal,
@@ -102,6 +108,49 @@ impl Rehearsal<'_> {
         Ok(end)
     }
 
+    /// Waits until the person has read what the drill is about; gives its end where it is not to begin.
+    pub(super) async fn begins(&self, signals: &mut Signals) -> Result<Option<End>, Trouble> {
+        let prompt = "The incident's clock starts with the drill. Begin?";
+        loop {
+            let answer = match self.put(prompt, &BEGIN, signals).await? {
+                Ok(answer) => answer,
+                Err(signal) => return Ok(Some(End::Told(exit_of(signal)))),
+            };
+            return Ok(match answer {
+                Ok(Answer::Text(text)) if text == BEGIN[0] => None,
+                Err(Unanswered::Note(_)) => {
+                    writeln!(super::said::stderr(), "There is no run yet that a note could be added to.")?;
+                    continue;
+                }
+                Err(Unanswered::Interrupted(signal)) => Some(End::Told(exit_of(signal))),
+                Ok(_) | Err(Unanswered::Missing | Unanswered::Menu { .. }) => Some(End::Told(Exit::Paused)),
+            });
+        }
+    }
+
+    /// Asks the person to choose; or gives the signal that came.
+    async fn put(
+        &self,
+        prompt: &str,
+        choices: &[&str],
+        signals: &mut Signals,
+    ) -> Result<Result<Answered, Signal>, Trouble> {
+        let terminal = Terminal::open(self.look.settings(&Environment::of_process()))?;
+        let question = Question {
+            step: "drill".to_owned(),
+            purpose: Purpose::Step,
+            prompt: prompt.to_owned(),
+            form: Form::Choice(choices.iter().map(|&choice| choice.to_owned()).collect()),
+            menu: Vec::new(),
+            output: None,
+            measured: Vec::new(),
+        };
+        Ok(tokio::select! {
+            answer = terminal.ask(&question) => Ok(answer),
+            signal = signals.next() => Err(signal),
+        })
+    }
+
     /// Whether there is a run that is not over.
     fn is_open(&self) -> bool {
         let latest = select::runs(&self.sandbox.store()).unwrap_or_default().pop();
@@ -117,23 +166,13 @@ impl Rehearsal<'_> {
             "\nInside the sandbox these commands go on, from here or from another terminal after"
         )?;
         writeln!(super::said::stderr(), "  . {}\n  hotfix resume\n  hotfix rollback\n  hotfix status", door.display())?;
-        let terminal = Terminal::open(self.look.settings(&Environment::of_process()))?;
-        let question = Question {
-            step: "drill".to_owned(),
-            purpose: Purpose::Step,
-            prompt: match exit {
-                Exit::Locked => "Another terminal drives the run now. When it is done there: how does the drill go on?",
-                _ => "The run is paused. How does the drill go on?",
-            }
-            .to_owned(),
-            form: Form::Choice(CHOICES.map(str::to_owned).to_vec()),
-            menu: Vec::new(),
-            output: None,
-            measured: Vec::new(),
+        let prompt = match exit {
+            Exit::Locked => "Another terminal drives the run now. When it is done there: how does the drill go on?",
+            _ => "The run is paused. How does the drill go on?",
         };
-        let answer = tokio::select! {
-            answer = terminal.ask(&question) => answer,
-            signal = signals.next() => return Ok(Wish::Told(signal)),
+        let answer = match self.put(prompt, &CHOICES, signals).await? {
+            Ok(answer) => answer,
+            Err(signal) => return Ok(Wish::Told(signal)),
         };
         let run = |command: &str| Wish::Run(vec![command.to_owned()]);
         Ok(match answer {

@@ -89,8 +89,11 @@ impl Drop for Person {
 fn a_paused_drill_goes_on_or_is_taken_back_or_ends() {
     let world = World::new();
     let mut person = Person::drill(&world, &["--fail", "assess/problem"]);
-    let shown = person.at("How severe is it?", "\x03");
+    // Enter alone begins nothing; what is to be read stands above.
+    let shown = person.at("Begin?", "\r1\r");
     assert!(shown.contains("THE DRILL. Production runs v1.2.3") && shown.contains("enter.sh"), "{shown}");
+    assert!(!shown.contains("begins:"), "{shown}");
+    person.at("How severe is it?", "\x03");
     // Enter alone chooses nothing.
     let shown = person.at("How does the drill go on?", "\r1\r");
     assert!(shown.contains("hotfix resume") && shown.contains("enter.sh"), "{shown}");
@@ -98,7 +101,7 @@ fn a_paused_drill_goes_on_or_is_taken_back_or_ends() {
     person.at("made to fail by the drill", "\x03");
     person.at("How does the drill go on?", "2\r");
     person.at("Type v1.2.3 to begin", "v1.2.3\r");
-    person.at("Go on with them now?", "\x03");
+    person.at("Go on with that now?", "\x03");
     assert_eq!(person.ends(), 10);
     world.assert_clear();
 }
@@ -107,6 +110,7 @@ fn a_paused_drill_goes_on_or_is_taken_back_or_ends() {
 fn a_drill_may_end_unfinished() {
     let world = World::new();
     let mut person = Person::drill(&world, &[]);
+    person.at("Begin?", "1\r");
     person.at("How severe is it?", "\x03");
     person.at("How does the drill go on?", "3\r");
     assert_eq!(person.ends(), 130);
@@ -114,9 +118,21 @@ fn a_drill_may_end_unfinished() {
 }
 
 #[test]
+fn a_drill_need_not_begin() {
+    for (keys, code) in [("2\r", 9), ("\x03", 130)] {
+        let world = World::new();
+        let mut person = Person::drill(&world, &[]);
+        person.at("Begin?", keys);
+        assert_eq!(person.ends(), code);
+        world.assert_clear();
+    }
+}
+
+#[test]
 fn a_terminal_that_goes_ends_the_drill() {
     let world = World::new();
     let mut person = Person::drill(&world, &[]);
+    person.at("Begin?", "1\r");
     person.at("How severe is it?", "");
     person.hangs_up();
     assert_eq!(person.ends(), 129);

@@ -46,9 +46,12 @@ fn production_comes_first_the_same_command_runs_once_and_the_validation_always()
         "undo deploy/switch: ./deploy-production.sh v1.2.3",
         "the tag v1.2.4 on origin",
         "git push origin --delete v1.2.4",
+        "When automation fails, roll back by hand:",
+        "1. Switch the load balancer back to the previous version (v1.2.3).",
     ] {
         assert!(said.contains(text), "{text}\n{said}");
     }
+    assert!(!said.contains("Nothing is rolled back here"), "{said}");
     let reason = |event: &Event| matches!(event, Event::RollbackStarted { reason: Some(reason), to, .. } if reason == "a hole" && to == "v1.2.3");
     assert_eq!(count(&events, reason), 1);
 }

@@ -12,7 +12,9 @@ const VALIDATION: [&str; 4] =
 fn whole(strategy: &str, deployment: &[&str]) {
     let world = World::new();
     let answers = world.answers(&Sandbox::answers(strategy));
-    ends(&world.hotfix(&["start", "v1.2.3", "1234", "--answers", &answers]), 0);
+    let said = ends(&world.hotfix(&["start", "v1.2.3", "1234", "--answers", &answers]), 0);
+    let says = |text: &str| said.contains(text);
+    assert!(says("Nothing is rolled back here unless you say so") && !says("Switch the load balancer back"), "{said}");
     let mut expected = vec!["deploy-staging.sh"];
     expected.extend(deployment);
     expected.extend(VALIDATION);
