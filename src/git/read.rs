@@ -20,7 +20,7 @@ pub struct Repository {
     common_dir: PathBuf,
     work_tree: PathBuf,
     /// What was asked once and does not change while an operation goes on.
-    pub(super) asked: Asked,
+    pub(super) asked: Arc<Asked>,
 }
 
 /// Its work tree.
@@ -99,7 +99,7 @@ impl Repository {
             program.dir.clone_from(&work_tree);
             let [git_dir, common_dir] = [reader.path(), reader.commondir()].map(Path::to_owned);
             let reader = whole(&reader)?.then_some(reader);
-            return Ok(Self { program, reader, git_dir, common_dir, work_tree, asked: Asked::default() });
+            return Ok(Self { program, reader, git_dir, common_dir, work_tree, asked: Arc::default() });
         }
         if !path.is_dir() {
             return Err(missing());
@@ -112,7 +112,7 @@ impl Repository {
             return Err(untrusted(&asked.stderr).map_or_else(missing, |path| Error::Untrusted(path.to_owned())));
         };
         program.dir.clone_from(&work_tree);
-        Ok(Self { program, reader: None, git_dir, common_dir, work_tree, asked: Asked::default() })
+        Ok(Self { program, reader: None, git_dir, common_dir, work_tree, asked: Arc::default() })
     }
 
     /// The same repository, whose operations may take no longer than `limit` each; no limit where there is none.
@@ -125,7 +125,7 @@ impl Repository {
         Ok(limited)
     }
 
-    /// The same repository, whose operations end when the leash is pulled.
+    /// The same repository, whose operations end when the leash is pulled. What is asked once is asked once of both.
     ///
     /// # Errors
     /// As [`Repository::discover`].
@@ -133,6 +133,7 @@ impl Repository {
         let mut leashed = self.within(self.program.limit)?;
         let rope = Arc::default();
         leashed.program.rope = Some(Arc::clone(&rope));
+        leashed.asked = Arc::clone(&self.asked);
         Ok((leashed, Leash(rope)))
     }
 
@@ -145,6 +146,12 @@ impl Repository {
     /// The directory of this work tree's own index and HEAD.
     pub(super) fn git_dir(&self) -> &Path {
         &self.git_dir
+    }
+
+    /// Whether this is the only work tree.
+    pub(super) fn is_alone(&self) -> bool {
+        let linked = std::fs::read_dir(self.common_dir.join("worktrees"));
+        self.git_dir == self.common_dir && linked.map_or(true, |mut linked| linked.next().is_none())
     }
 
     /// The top of the work tree.
@@ -164,10 +171,16 @@ impl Repository {
     /// The branch HEAD is on; `None` when it is detached.
     ///
     /// # Errors
-    /// Where `git` cannot be started.
+    /// Where the repository cannot be read.
     pub fn current_branch(&self) -> Result<Option<String>, Error> {
-        let said = self.program.git(&["symbolic-ref", "--quiet", "--short", "HEAD"])?;
-        Ok((said.code == 0).then(|| said.stdout.trim_end().to_owned()))
+        let at = if let Some(reader) = &self.reader {
+            let head = reader.find_reference("HEAD")?;
+            head.symbolic_target_bytes().map(|name| String::from_utf8_lossy(name).into_owned())
+        } else {
+            let said = self.program.git(&["symbolic-ref", "--quiet", "HEAD"])?;
+            (said.code == 0).then(|| said.stdout.trim_end().to_owned())
+        };
+        Ok(at.map(|full| full.strip_prefix("refs/heads/").map(str::to_owned).unwrap_or(full)))
     }
 
     /// The commit of the branch or tag `name`; `None` where there is none.
@@ -313,6 +326,15 @@ impl Repository {
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether there is a remote of this name.
+    ///
+    /// # Errors
+    /// As [`Repository::remote_url`].
+    pub fn has_remote(&self, remote: &str) -> Result<bool, Error> {
+        check_name(remote)?;
+        Ok(self.setting(&format!("remote.{remote}.url"))?.is_some() || self.remote_url(remote)?.is_some())
     }
 
     /// The URL of a remote; `None` where there is no such remote.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::kinds::is_under_way;
 use super::merge::settle;
 use super::{Error, Kind, Repository, check_name};
 
@@ -93,21 +92,6 @@ impl Repository {
             self.program.text(&[&["switch", "--quiet", "--force"], args].concat())?;
         }
         settle(&self.program)
-    }
-
-    /// Switches to the branch `name`, which is at `to`, from a commit. Where both have the same files there is nothing to do in the
-    /// work tree: HEAD alone moves, and what is changed stays so, as with `git switch`, which looks at every file.
-    fn go_to(&self, name: &str, to: &str, from: Option<&str>) -> Result<(), Error> {
-        let tree = self.tree_of(to)?;
-        let same =
-            from.is_some_and(|from| self.tree_of(from).is_ok_and(|tree_of| tree_of.is_some() && tree_of == tree));
-        if !same || is_under_way(self.git_dir()) {
-            return self.switch(&["--no-guess", name], to);
-        }
-        let why = format!("checkout: moving to {name}");
-        self.program.text(&["symbolic-ref", "-m", &why, "HEAD", &Kind::Branch.full(name)])?;
-        let hook = ["hook", "run", "--ignore-missing", "post-checkout", "--", from.unwrap_or(to), to, "1"];
-        self.program.text(&hook).map(drop)
     }
 
     /// Whether no file stands in the way of a switch to `commit`, or a tree, but those that such a switch has written or removed.
@@ -237,77 +221,6 @@ impl Repository {
                 Ok(Outcome::Done)
             }
         }
-    }
-
-    /// Deletes `branch` here and, with a `remote`, there, with the merged requests that were pushed for it; only where `main` (the remote's, when there is one) contains
-    /// it. Switches to `main` first where the branch is checked out, or to its commit where another work tree has `main`.
-    ///
-    /// # Errors
-    /// [`Error::NotContained`] where commits would be lost, [`Error::Elsewhere`] where another work tree has the branch;
-    /// nothing is deleted then.
-    pub fn delete_branch(&self, branch: &str, main: &str, remote: Option<&str>) -> Result<Outcome, Error> {
-        let here = self.find(Kind::Branch, branch)?;
-        let lost = || Error::NotContained { branch: branch.to_owned(), main: main.to_owned() };
-        let full = Kind::Branch.full(branch);
-        if branch == main {
-            return Err(lost());
-        }
-        let mut refs = Vec::new();
-        let base = match remote {
-            None => self.get(Kind::Branch, main)?,
-            Some(remote) => {
-                refs = self.remote_refs(remote)?;
-                let there = refs.iter().find(|other| other.name == Kind::Branch.full(main));
-                match (there, self.commit_of(&format!("refs/remotes/{remote}/{main}"))?) {
-                    (Some(there), Some(known)) if there.commit == known => known,
-                    _ => self.fetch_branch(remote, main)?,
-                }
-            }
-        };
-        let there = refs.iter().find(|other| other.name == full).map(|other| other.commit.clone());
-        for commit in [&here, &there].into_iter().flatten() {
-            if !self.is_ancestor(commit, &base)? {
-                return Err(lost());
-            }
-        }
-        // What is known here of the remote's; a push that deletes it removes that too, unless it is killed between.
-        let known = remote.map(|remote| format!("refs/remotes/{remote}/{branch}"));
-        if there.is_none()
-            && let Some(known) = known
-            && let Some(commit) = self.commit_of(&known)?
-            && self.is_ancestor(&commit, &base)?
-        {
-            self.program.text(&["update-ref", "-d", "--", &known])?;
-        }
-        if here.is_none() && there.is_none() {
-            return Ok(Outcome::Already);
-        }
-        if self.current_branch()?.as_deref() == Some(branch) {
-            match self.find(Kind::Branch, main)? {
-                Some(at) if self.checked_out(main)?.is_none() => self.go_to(main, &at, here.as_deref())?,
-                at => {
-                    let at = at.unwrap_or(base);
-                    self.switch(&["--detach", &at], &at)?;
-                }
-            }
-        }
-        if let Some(at) = self.checked_out(branch)? {
-            return Err(Error::Elsewhere { branch: branch.to_owned(), at });
-        }
-        if let (Some(remote), Some(tip)) = (remote, there.as_ref().or(here.as_ref())) {
-            let mut gone = self.merged_requests(remote, (branch, tip), &refs)?;
-            gone.extend(there.map(|commit| (full, commit)));
-            let specs: Vec<String> = gone.iter().map(|(name, _)| format!(":{name}")).collect();
-            let leases: Vec<String> =
-                gone.iter().map(|(name, commit)| format!("--force-with-lease={name}:{commit}")).collect();
-            if !gone.is_empty() {
-                self.push_specs(remote, &specs, &leases.iter().map(String::as_str).collect::<Vec<_>>())?;
-            }
-        }
-        if here.is_some() {
-            self.program.text(&["branch", "--quiet", "-D", "--", branch])?;
-        }
-        Ok(Outcome::Done)
     }
 
     /// Makes a linked worktree of `commit` at `path`; one that is there at that commit is taken as it is.
