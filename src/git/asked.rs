@@ -14,6 +14,9 @@ pub struct Identity {
     pub email: String,
 }
 
+/// What tells all of the configuration.
+const LIST: [&str; 3] = ["config", "--list", "-z"];
+
 /// What `git` was asked and has answered.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
@@ -27,14 +30,25 @@ impl Repository {
         if let Some(known) = self.asked.settings.get() {
             return Ok(known);
         }
-        let said = self.program.text(&["config", "--list", "-z"])?;
+        let said = self.program.text(&LIST)?;
+        Ok(self.keep(&said))
+    }
+
+    fn keep(&self, said: &str) -> &BTreeMap<String, Option<String>> {
         let pair = |record: &str| match record.split_once('\n') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (record.to_owned(), None),
         };
         // Of several the last one holds.
         let all = said.split('\0').filter(|record| !record.is_empty()).map(pair).collect();
-        Ok(self.asked.settings.get_or_init(|| all))
+        self.asked.settings.get_or_init(|| all)
+    }
+
+    /// The version of `git`, in its words. It is asked along with the configuration.
+    pub(super) fn version(&self) -> Result<String, Error> {
+        let (version, said) = self.program.both(&["version"], &LIST)?;
+        self.keep(&said);
+        Ok(version)
     }
 
     /// What the configuration has for `name`; `None` inside where it stands without a value.
@@ -64,15 +78,15 @@ impl Repository {
     }
 
     fn ask_identity(&self) -> Result<Option<Identity>, Error> {
-        let ask = |who| self.program.git(&["-c", "user.useConfigOnly=true", "var", who]);
-        if ask("GIT_AUTHOR_IDENT")?.code != 0 {
-            return Ok(None);
-        }
-        let said = ask("GIT_COMMITTER_IDENT")?;
-        let parsed = said.stdout.split_once(" <").and_then(|(name, rest)| {
+        let ask = |who| ["-c", "user.useConfigOnly=true", "var", who];
+        let said = match self.program.both(&ask("GIT_AUTHOR_IDENT"), &ask("GIT_COMMITTER_IDENT")) {
+            Ok((_, said)) => said,
+            Err(Error::Refused { .. } | Error::Untrusted(_) | Error::Locked { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(said.split_once(" <").and_then(|(name, rest)| {
             Some(Identity { name: name.to_owned(), email: rest.split_once('>')?.0.to_owned() })
-        });
-        Ok(parsed.filter(|_| said.code == 0))
+        }))
     }
 }
 

@@ -46,9 +46,10 @@
 //!
 //! # Killed at any moment
 //! Every operation looks at the repository to see what is already done; doing one again does what is left to do. A lock that a
-//! killed git has left is told with its file ([`Error::Locked`]); it is never removed unasked. What git has written is on the disk
-//! when an operation returns, but for the index after a commit beside staged files, which git makes anew, and for the names in a
-//! directory: those are the file system's, which orders them before whatever is synced next, as the journal is.
+//! killed git has left is told with its file ([`Error::Locked`]); it is never removed unasked. The objects that git has made are on the disk
+//! when an operation returns, and the refs that lead to them. The index is not waited for, no more than the files it stands for, which
+//! no git syncs: after a power cut `git reset` makes it anew from HEAD. Nor are the names in a directory: those are the file
+//! system's, which orders them before whatever is synced next, as the journal is.
 //!
 //! No name reaches `git` where it could be taken for an option.
 

@@ -75,6 +75,8 @@ pub struct Change {
     pub path: String,
     /// How it differs.
     pub kind: ChangeKind,
+    /// Whether the index has it otherwise than HEAD.
+    pub staged: bool,
 }
 
 /// A branch or tag on a remote, with the commit it is at.
@@ -292,25 +294,29 @@ impl Repository {
         Ok(entry.is_ok_and(|entry| entry.kind() == Some(git2::ObjectType::Blob)))
     }
 
-    /// Every file that differs from HEAD, as `git status` sees it. A submodule does where another commit of it is checked out;
-    /// what is changed inside it is no change here.
+    /// Every file that differs from HEAD, as `git status` sees it; of a directory where git knows no file the directory. A
+    /// submodule does where another commit of it is checked out; what is changed inside it is no change here.
     ///
     /// # Errors
     /// Where `git` refuses.
     pub fn changes(&self) -> Result<Vec<Change>, Error> {
-        let said =
-            self.program.text(&["status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal"])?;
+        // The two halves of what `git status` does: it looks for the files that it knows by several threads, for others by one.
+        let known = ["status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=no"];
+        let unknown = ["ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory"];
+        let (known, unknown) = self.program.both(&known, &unknown)?;
         let mut found = Vec::new();
-        for record in said.split('\0') {
+        for record in known.split('\0') {
             let (kind, fields) = match record.as_bytes().first() {
                 Some(b'1') if inside_submodule(record) => continue,
                 Some(b'1') => (ChangeKind::Tracked, 9),
                 Some(b'u') => (ChangeKind::Unmerged, 11),
-                Some(b'?') => (ChangeKind::Untracked, 2),
                 _ => continue,
             };
-            found.extend(record.splitn(fields, ' ').last().map(|path| Change { path: path.to_owned(), kind }));
+            let staged = kind == ChangeKind::Unmerged || record.as_bytes().get(2) != Some(&b'.');
+            found.extend(record.splitn(fields, ' ').last().map(|path| Change { path: path.to_owned(), kind, staged }));
         }
+        let unknown = unknown.split('\0').filter(|path| !path.is_empty());
+        found.extend(unknown.map(|path| Change { path: path.to_owned(), kind: ChangeKind::Untracked, staged: false }));
         Ok(found)
     }
 

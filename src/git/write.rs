@@ -139,15 +139,13 @@ impl Repository {
         let mut staged = None;
         let differs = !paths.is_empty() && {
             staged = self.staged()?;
-            // With HEAD's files: one whose removal is staged is known as well.
-            if of(with(&["ls-files", "--error-unmatch", "--"]))?.code != 0 {
-                run(with(&["ls-files", "--error-unmatch", "--with-tree=HEAD", "--"]))?;
-            }
             let diff = ["diff", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty"];
             of(with(&[&diff, Self::base_of(staged.as_deref())].concat()))?.code != 0
         };
         if !differs {
             if !paths.is_empty() {
+                // With HEAD's files: one whose removal is staged is known as well.
+                run(with(&["ls-files", "--error-unmatch", "--with-tree=HEAD", "--"]))?;
                 // A commit that was killed after the branch had moved left the index behind.
                 run(with(&["reset", "--quiet", "HEAD", "--"]))?;
             }
@@ -172,7 +170,8 @@ impl Repository {
         if !own || self.work_tree().join(".gitmodules").exists() {
             return Ok(false);
         }
-        let update = ["update-index", "--add", "--remove", "--"].into_iter();
+        // It takes no file that git does not know, nor does a commit.
+        let update = ["update-index", "--remove", "--"].into_iter();
         let args: Vec<&str> = update.chain(paths.iter().map(String::as_str)).collect();
         Ok(self.program.git(&args)?.code == 0)
     }

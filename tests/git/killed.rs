@@ -312,9 +312,9 @@ fn git_is_told_to_have_everything_on_the_disk() {
     // A blob, a tree, a commit, the branch.
     let commit = synced(&|| repository.commit("two", &["file".to_owned()]));
     assert!(commit >= 4, "{commit}");
-    // The index, the branch.
+    // The branch. The index is git's own affair.
     let branch = synced(&|| repository.create_branch("hotfix/2", "v1.2.3"));
-    assert!(branch >= 2, "{branch}");
+    assert!(branch >= 1, "{branch}");
     sandbox.git("work", "switch -q main");
     let tag = synced(&|| repository.tag("v2", "HEAD", "two"));
     assert!(tag >= 2, "{tag}");
