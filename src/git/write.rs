@@ -18,6 +18,17 @@ pub enum Outcome {
     Already,
 }
 
+/// How `git commit` takes some files and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// They are all that is staged.
+    AsItIs,
+    /// Nothing is staged yet: it stages them itself.
+    Including,
+    /// Other files are staged, and left.
+    Only,
+}
+
 impl Repository {
     /// Brings the branches and tags of a remote here.
     ///
@@ -134,15 +145,14 @@ impl Repository {
         let with = |args: &[&'static str]| {
             args.iter().copied().chain(literal.iter().map(String::as_str)).map(str::to_owned).collect::<Vec<_>>()
         };
-        let of = |args: Vec<String>| self.program.git(&args.iter().map(String::as_str).collect::<Vec<_>>());
         let run = |args: Vec<String>| self.program.text(&args.iter().map(String::as_str).collect::<Vec<_>>());
-        let mut staged = None;
-        let differs = !paths.is_empty() && {
+        let (mut staged, mut differ) = (None, String::new());
+        if !paths.is_empty() {
             staged = self.staged()?;
-            let diff = ["diff", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty"];
-            of(with(&[&diff, Self::base_of(staged.as_deref())].concat()))?.code != 0
-        };
-        if !differs {
+            let diff = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty"];
+            differ = run(with(&[&diff, Self::base_of(staged.as_deref())].concat()))?;
+        }
+        if differ.is_empty() {
             if !paths.is_empty() {
                 // With HEAD's files: one whose removal is staged is known as well.
                 run(with(&["ls-files", "--error-unmatch", "--with-tree=HEAD", "--"]))?;
@@ -152,28 +162,34 @@ impl Repository {
             let made = self.is_last_commit(message)?;
             return if made { Ok(Outcome::Already) } else { Err(Error::NothingToCommit(paths.join(", "))) };
         }
-        if self.stage(paths, staged.as_deref())? {
-            self.program.text(&["commit", "--quiet", &format!("--message={message}")])?;
-        } else {
-            let mut args = with(&["commit", "--quiet", "--only", "--"]);
-            args.insert(3, format!("--message={message}"));
-            run(args)?;
+        let way = self.way(paths, (staged.as_deref(), &differ))?;
+        let mut args = vec!["commit".to_owned(), "--quiet".to_owned(), format!("--message={message}")];
+        match way {
+            Way::AsItIs => {}
+            Way::Including => args.extend(with(&["--include", "--"])),
+            Way::Only => args.extend(with(&["--only", "--"])),
         }
+        run(args)?;
         Ok(Outcome::Done)
     }
 
-    /// Stages the files `paths`, where that leaves nothing else staged: `git commit --only` makes the index anew from HEAD, which
-    /// takes its time where there are many files. Whether it did.
-    fn stage(&self, paths: &[String], staged: Option<&[String]>) -> Result<bool, Error> {
+    /// How the files `paths` are committed and nothing else; of them `differ` do, each with a NUL behind it. `git commit --only` makes the index anew
+    /// from HEAD, which takes its time where there are many files, and is needed only where others are staged.
+    fn way(&self, paths: &[String], (staged, differ): (Option<&[String]>, &str)) -> Result<Way, Error> {
         let own = staged.is_some_and(|staged| staged.iter().all(|path| paths.contains(path)));
         // A submodule is added only by `git commit` as that has it.
         if !own || self.work_tree().join(".gitmodules").exists() {
-            return Ok(false);
+            return Ok(Way::Only);
+        }
+        // Git before 2.45 says nothing of one that it does not know; what differs from the index it does know.
+        let unstaged: BTreeSet<&str> = differ.split('\0').collect();
+        if staged.is_some_and(<[String]>::is_empty) && paths.iter().all(|path| unstaged.contains(path.as_str())) {
+            return Ok(Way::Including);
         }
         // It takes no file that git does not know, nor does a commit.
         let update = ["update-index", "--remove", "--"].into_iter();
         let args: Vec<&str> = update.chain(paths.iter().map(String::as_str)).collect();
-        Ok(self.program.git(&args)?.code == 0)
+        Ok(if self.program.git(&args)?.code == 0 { Way::AsItIs } else { Way::Only })
     }
 
     /// Whether the commit at HEAD has this message, or it and what the hooks have added; then it is one that is nowhere else yet.
