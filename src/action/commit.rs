@@ -52,9 +52,10 @@ pub(super) async fn commit(
     // A directory that was ticked stands for what is in it.
     let new = repository.unknown(&new).map_err(refused)?;
     let paths = [known.clone(), new.clone()].concat();
-    let stats = repository.stat(&paths).map_err(refused)?;
+    let staged = changes.iter().any(|change| change.staged);
+    let (stats, patch) = repository.preview((&known, &new), staged).map_err(refused)?;
     if !paths.is_empty() {
-        let patch = repository.diff(&known).map_err(refused)? + &news(repository, &new);
+        let patch = patch + &news(repository, &new);
         confirm(ctx, (&stats, fix.warn_above), &patch).await?;
     }
     if paths.is_empty()

@@ -107,7 +107,10 @@ impl Kind for Git {
                 format!("git cherry-pick -x what is chosen of {branch}: the ids, or none")
             }
             Self::DeleteBranch(branch) => {
-                format!("delete the branch {} here and on {remote}, once {main} has all of it", of(branch)?)
+                format!(
+                    "delete the branch {} here and on {remote}, once {main} has all of it;\nno file of the work tree is touched",
+                    of(branch)?
+                )
             }
         })
     }
@@ -184,8 +187,19 @@ impl Git {
             Self::CherryPick(from) => pick(ctx, &repository, (of(&from.branch)?, from.taken.as_ref())).await,
             Self::DeleteBranch(branch) => {
                 let (branch, main) = (of(branch)?, ctx.values.text("main"));
-                let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote.clone());
-                apart(ctx, &repository, move |it| it.delete_branch(&branch, &main, remote.as_deref())).await
+                let (name, remote) = (main.clone(), repository.has_remote(&remote).map_err(refused)?.then_some(remote));
+                let mut done =
+                    apart(ctx, &repository, move |it| it.delete_branch(&branch, &main, remote.as_deref())).await?;
+                if repository.current_branch().map_err(refused)?.is_none()
+                    && let Some(head) = repository.head().map_err(refused)?
+                {
+                    let short: String = head.chars().take(12).collect();
+                    let at = format!("no file was touched: the work tree is at {short}, on no branch now");
+                    ctx.desk.show(Show::Info(&at));
+                    ctx.desk.show(Show::Info(&format!("`git switch {name}` leads to {name}")));
+                    done.result.insert("detached".to_owned(), head.into());
+                }
+                Ok(done)
             }
         }
     }

@@ -39,7 +39,7 @@ pub(super) async fn merge(
     (branch, into, also): (String, String, Vec<String>),
 ) -> Result<Done, Stop> {
     let remote = ctx.values.text("remote");
-    let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote);
+    let remote = repository.has_remote(&remote).map_err(refused)?.then_some(remote);
     let trailer = format!("Hotfix-Audit: {}", ctx.desk.anchor());
     let named = remote.clone().unwrap_or_default();
     let done = apart(ctx, repository, move |it| {

@@ -62,7 +62,7 @@ pub(super) async fn pick(
     (branch, into): (String, Option<&String>),
 ) -> Result<Done, Stop> {
     let remote = ctx.values.text("remote");
-    let remote = repository.remote_url(&remote).map_err(refused)?.map(|_| remote);
+    let remote = repository.has_remote(&remote).map_err(refused)?.then_some(remote);
     let tag = ctx.values.text("tag");
     let tag = if tag.is_empty() { None } else { repository.find(Kind::Tag, &tag).map_err(refused)? };
     let (without, commands) = (tag.into_iter().collect(), std::cell::Cell::default());

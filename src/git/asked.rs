@@ -1,7 +1,7 @@
 //! What `git` is asked once: who commits, and what is configured. Neither changes while an operation goes on.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use super::{Error, Repository};
 
@@ -14,31 +14,50 @@ pub struct Identity {
     pub email: String,
 }
 
+/// What tells all of the configuration.
+const LIST: [&str; 3] = ["config", "--list", "-z"];
+
 /// What `git` was asked and has answered.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    identity: OnceCell<Option<Identity>>,
-    settings: OnceCell<BTreeMap<String, Option<String>>>,
+    identity: OnceLock<Option<Identity>>,
+    settings: OnceLock<BTreeMap<String, Option<String>>>,
 }
 
 impl Repository {
-    /// What the configuration has for `name`; `None` inside where it stands without a value. It is asked once.
-    pub(super) fn setting(&self, name: &str) -> Result<Option<&Option<String>>, Error> {
-        if self.asked.settings.get().is_none() {
-            let said = self.program.text(&["config", "--list", "-z"])?;
-            let pair = |record: &str| match record.split_once('\n') {
-                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-                None => (record.to_owned(), None),
-            };
-            // Of several the last one holds.
-            let all = said.split('\0').filter(|record| !record.is_empty()).map(pair).collect();
-            let _ = self.asked.settings.set(all);
+    /// All of the configuration; `None` where a name stands without a value. It is asked once.
+    pub(super) fn settings(&self) -> Result<&BTreeMap<String, Option<String>>, Error> {
+        if let Some(known) = self.asked.settings.get() {
+            return Ok(known);
         }
+        let said = self.program.text(&LIST)?;
+        Ok(self.keep(&said))
+    }
+
+    fn keep(&self, said: &str) -> &BTreeMap<String, Option<String>> {
+        let pair = |record: &str| match record.split_once('\n') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (record.to_owned(), None),
+        };
+        // Of several the last one holds.
+        let all = said.split('\0').filter(|record| !record.is_empty()).map(pair).collect();
+        self.asked.settings.get_or_init(|| all)
+    }
+
+    /// The version of `git`, in its words. It is asked along with the configuration.
+    pub(super) fn version(&self) -> Result<String, Error> {
+        let (version, said) = self.program.both(&["version"], &LIST)?;
+        self.keep(&said);
+        Ok(version)
+    }
+
+    /// What the configuration has for `name`; `None` inside where it stands without a value.
+    pub(super) fn setting(&self, name: &str) -> Result<Option<&Option<String>>, Error> {
         // The first and the last part are told in small letters, whatever is between as it is.
         let (first, last) = (name.find('.').unwrap_or(0), name.rfind('.').unwrap_or(0));
         let name =
             [&name[..first].to_ascii_lowercase(), &name[first..last], &name[last..].to_ascii_lowercase()].concat();
-        Ok(self.asked.settings.get().and_then(|all| all.get(&name)))
+        Ok(self.settings()?.get(&name))
     }
 
     /// Whether a setting of the configuration is true.
@@ -59,15 +78,15 @@ impl Repository {
     }
 
     fn ask_identity(&self) -> Result<Option<Identity>, Error> {
-        let ask = |who| self.program.git(&["-c", "user.useConfigOnly=true", "var", who]);
-        if ask("GIT_AUTHOR_IDENT")?.code != 0 {
-            return Ok(None);
-        }
-        let said = ask("GIT_COMMITTER_IDENT")?;
-        let parsed = said.stdout.split_once(" <").and_then(|(name, rest)| {
+        let ask = |who| ["-c", "user.useConfigOnly=true", "var", who];
+        let said = match self.program.both(&ask("GIT_AUTHOR_IDENT"), &ask("GIT_COMMITTER_IDENT")) {
+            Ok((_, said)) => said,
+            Err(Error::Refused { .. } | Error::Untrusted(_) | Error::Locked { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(said.split_once(" <").and_then(|(name, rest)| {
             Some(Identity { name: name.to_owned(), email: rest.split_once('>')?.0.to_owned() })
-        });
-        Ok(parsed.filter(|_| said.code == 0))
+        }))
     }
 }
 

@@ -114,7 +114,10 @@ impl Repository {
         let advanced = self.advance(into, &commit)?;
         // Where the work tree came along, `git merge` has run it. Nobody asks how it ended, nor does git.
         if advanced == Advance::Moved(Moved::Alone) {
-            self.program.git(&["hook", "run", "--ignore-missing", "post-merge", "--", "0"])?;
+            match self.hook("post-merge", &["0"]) {
+                Ok(()) | Err(Error::Hook { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         self.clear_desk(back, &commit)?;
         Ok(Tried::Merged(Merge { outcome, left: advanced == Advance::Left }))

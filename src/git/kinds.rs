@@ -24,7 +24,7 @@ const UNDER_WAY: [(&str, &str, &str); 6] = [
 /// Where `git` cannot be started, or [`Error::Untrusted`].
 pub(super) fn look(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) -> Result<(), Error> {
     let program = &repository.program;
-    let version = program.text(&["version"])?;
+    let version = repository.version()?;
     if number(&version).is_some_and(|number| number < OLDEST) {
         let (major, minor) = OLDEST;
         let problem = format!("{} is too old: {major}.{minor} is the oldest that will do", version.trim_end());

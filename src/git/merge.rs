@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 use super::program::Program;
-use super::{Error, Kind, Outcome, Repository, check_name};
+use super::{Error, Kind, Outcome, Repository, check_name, hooks};
 
 /// How a merge got its tree.
 pub(super) struct Merged {
@@ -63,6 +63,10 @@ impl Repository {
 
     /// The work tree where a branch is checked out.
     pub(super) fn checked_out(&self, name: &str) -> Result<Option<String>, Error> {
+        if self.is_alone() {
+            let here = self.current_branch()?.as_deref() == Some(name);
+            return Ok(here.then(|| self.work_tree().display().to_string()));
+        }
         let full = Kind::Branch.full(name);
         let tree = self.program.text(&["for-each-ref", "--format=%(worktreepath)", &full])?;
         let tree = tree.trim_end_matches('\n');
@@ -115,8 +119,7 @@ impl Repository {
     /// Has the hook `pre-merge-commit` look at the merged files, where there is one: the tree as it leaves it.
     pub(super) fn pre_merge_commit(&self, ours: &str, theirs: &str, tree: String) -> Result<String, Error> {
         const HOOK: &str = "pre-merge-commit";
-        let path = self.program.text(&["rev-parse", "--git-path", &format!("hooks/{HOOK}")])?;
-        if !self.work_tree().join(path.trim_end_matches('\n')).is_file() {
+        if !self.may_have_hook(HOOK)? {
             return Ok(tree);
         }
         self.in_scratch(ours, |scratch| {
@@ -124,7 +127,7 @@ impl Repository {
             let head = scratch.text(&["rev-parse", "--path-format=absolute", "--git-path", "MERGE_HEAD"])?;
             let head = head.trim_end_matches('\n');
             fs::write(head, format!("{theirs}\n")).map_err(|source| Error::File { file: head.to_owned(), source })?;
-            hook(scratch, HOOK, &[])?;
+            hooks::run(scratch, HOOK, &[])?;
             Ok(scratch.text(&["write-tree"])?.trim_end().to_owned())
         })
     }
@@ -135,8 +138,9 @@ impl Repository {
         let file = path.to_string_lossy();
         let failed = |source| Error::File { file: file.to_string(), source };
         fs::write(&path, format!("{}\n", message.trim_end())).map_err(failed)?;
-        let made = hook(&self.program, "prepare-commit-msg", &[&file, "merge"])
-            .and_then(|()| hook(&self.program, "commit-msg", &[&file]))
+        let made = self
+            .hook("prepare-commit-msg", &[&file, "merge"])
+            .and_then(|()| self.hook("commit-msg", &[&file]))
             .and_then(|()| {
                 let mut args = vec!["commit-tree", "-p", ours, "-p", theirs, "-F", &file];
                 if self.is_set("commit.gpgsign")? {
@@ -161,16 +165,6 @@ fn plain(file: &str, sides: [&str; 2]) -> String {
 pub(super) enum Moved {
     Alone,
     WithWorkTree,
-}
-
-/// Runs a hook of the repository, where there is one.
-fn hook(program: &Program, name: &'static str, args: &[&str]) -> Result<(), Error> {
-    let all = [&["hook", "run", "--ignore-missing", name, "--"], args].concat();
-    let said = program.git(&all)?;
-    match said.code {
-        0 => Ok(()),
-        _ => Err(Error::Hook { hook: name, output: format!("{}{}", said.stdout, said.stderr).trim_end().to_owned() }),
-    }
 }
 
 /// Brings the submodules that are there to the commits the work tree has for them. A commit would take them along as they are.

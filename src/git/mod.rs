@@ -8,7 +8,7 @@
 //! | status | `git` | git2 takes sparse checkouts, filters and split indexes for changes |
 //! | identity, URL of a remote | `git` | `user.useConfigOnly`, `insteadOf`, `GIT_CONFIG_GLOBAL` |
 //! | fetch, push, `ls-remote` | `git` | credential helpers, ssh configuration, proxies, the pre-push hook |
-//! | switch, commit, tag, worktree, the tree that is tested | `git` | hooks, signing, filters, line ends; where the files are the same HEAD alone moves |
+//! | switch, commit, tag, worktree, the tree that is tested | `git` | hooks, signing, filters, line ends |
 //! | cherry-pick | `git` | hooks, signing, merge drivers; the author stays, with their date |
 //! | merge | `git merge-tree` | git2 merges differently: renamed directories, criss-cross histories, merge drivers |
 //!
@@ -29,6 +29,7 @@
 //! | a branch that moves on the remote while it is merged into | fetched and merged again, five times at most | see `back.rs` |
 //! | a conflict | opened in a linked work tree of its own, and taken from there once it is solved | see `desk.rs` |
 //! | a conflict of a cherry-pick | in the operator's work tree, on the branch of the fix, as git leaves it | see `pick.rs` |
+//! | a branch that is deleted while it is checked out | HEAD goes to main where that has the same files, else it is detached; no file is touched | see `delete.rs` |
 //! | a branch that nobody may push to | the merge is pushed beside it, to be requested | see `request.rs` |
 //! | commits on a branch here that the remote has not | left, and told; the merge is made of the remote's | pushing them was not asked for |
 //! | a repository of another user | refused, until `safe.directory` names it | its hooks and programs would run as the operator |
@@ -45,17 +46,20 @@
 //!
 //! # Killed at any moment
 //! Every operation looks at the repository to see what is already done; doing one again does what is left to do. A lock that a
-//! killed git has left is told with its file ([`Error::Locked`]); it is never removed unasked. What git has written is on the disk
-//! when an operation returns, but for the index after a commit beside staged files, which git makes anew, and for the names in a
-//! directory: those are the file system's, which orders them before whatever is synced next, as the journal is.
+//! killed git has left is told with its file ([`Error::Locked`]); it is never removed unasked. The objects that git has made are on the disk
+//! when an operation returns, and the refs that lead to them. The index is not waited for, no more than the files it stands for, which
+//! no git syncs: after a power cut `git reset` makes it anew from HEAD. Nor are the names in a directory: those are the file
+//! system's, which orders them before whatever is synced next, as the journal is.
 //!
 //! No name reaches `git` where it could be taken for an option.
 
 mod asked;
 mod back;
+mod delete;
 mod desk;
 mod error;
 mod front;
+mod hooks;
 mod kinds;
 mod leash;
 mod merge;

@@ -196,7 +196,7 @@ fn names_here(
 
 /// What the remote has; nothing where it cannot be asked.
 fn remote(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) -> Result<Vec<RemoteRef>, Error> {
-    if wanted.known.refs.is_none() && repository.remote_url(wanted.remote)?.is_none() {
+    if wanted.known.refs.is_none() && !repository.has_remote(wanted.remote)? {
         let mend = format!("git remote add {} URL, or --offline", wanted.remote);
         found.fail(format!("there is no remote `{}`", wanted.remote), mend);
         return Ok(Vec::new());

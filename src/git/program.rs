@@ -1,5 +1,6 @@
 //! The `git` program: the one place that starts it.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -31,8 +32,9 @@ const WITHHELD: [&str; 14] = [
     "GIT_ICASE_PATHSPECS",
 ];
 
-/// All that `git` writes is on the disk when it ends: objects, packs, the index, and then the refs.
-const DURABLE: [&str; 4] = ["-c", "core.fsync=added,reference", "-c", "core.fsyncMethod=fsync"];
+/// What `git` has made is on the disk when it ends: objects, packs, and then the refs. The index is not waited for, no more than
+/// the files of the work tree: it is made anew from both.
+const DURABLE: [&str; 4] = ["-c", "core.fsync=committed,reference", "-c", "core.fsyncMethod=fsync"];
 
 /// How often it is looked whether `git` wants the terminal.
 const LOOK: Duration = Duration::from_millis(20);
@@ -86,6 +88,20 @@ impl Program {
         Ok(Output { code, stdout: text(&ended.stdout), stderr: text(&ended.stderr) })
     }
 
+    /// What two of them wrote to standard output, when both ended well. They run at the same time, but for those on a leash, which
+    /// holds one.
+    pub(super) fn both(&self, one: &[&str], other: &[&str]) -> Result<(String, String), Error> {
+        if self.rope.is_some() {
+            return Ok((self.text(one)?, self.text(other)?));
+        }
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| self.text(other));
+            let one = self.text(one);
+            let other = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok((one?, other?))
+        })
+    }
+
     /// The bytes `git` wrote to standard output; `None` where it ended badly.
     pub(super) fn bytes(&self, args: &[&str]) -> Result<Option<Vec<u8>>, Error> {
         let ended = self.ended(args)?;
@@ -93,7 +109,7 @@ impl Program {
     }
 
     fn ended(&self, args: &[&str]) -> Result<std::process::Output, Error> {
-        let mut command = Command::new("git");
+        let mut command = Command::new(self.path().as_deref().unwrap_or(Path::new("git")));
         command.current_dir(&self.dir).env_clear().envs(self.env.iter());
         for name in WITHHELD {
             command.env_remove(name);
@@ -111,6 +127,16 @@ impl Program {
         }
         command.args(["-c", "core.fsmonitor=false"]).args(DURABLE).args(args).stdin(Stdio::null());
         self.run(&mut command)
+    }
+
+    /// Where `git` is, by the `PATH` it is started with. Without that a process is copied to look for it there, which takes its time.
+    fn path(&self) -> Option<PathBuf> {
+        let places: Vec<&Path> = self.env.get("PATH")?.split(':').map(Path::new).collect();
+        // What is relative is relative to where it is started.
+        let all = places.iter().take_while(|place| place.is_absolute()).map(|place| place.join("git"));
+        let runs =
+            |file: &PathBuf| file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
+        all.into_iter().find(runs)
     }
 
     fn run(&self, command: &mut Command) -> Result<std::process::Output, Error> {

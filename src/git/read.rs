@@ -20,7 +20,7 @@ pub struct Repository {
     common_dir: PathBuf,
     work_tree: PathBuf,
     /// What was asked once and does not change while an operation goes on.
-    pub(super) asked: Asked,
+    pub(super) asked: Arc<Asked>,
 }
 
 /// Its work tree.
@@ -75,6 +75,8 @@ pub struct Change {
     pub path: String,
     /// How it differs.
     pub kind: ChangeKind,
+    /// Whether the index has it otherwise than HEAD.
+    pub staged: bool,
 }
 
 /// A branch or tag on a remote, with the commit it is at.
@@ -99,7 +101,7 @@ impl Repository {
             program.dir.clone_from(&work_tree);
             let [git_dir, common_dir] = [reader.path(), reader.commondir()].map(Path::to_owned);
             let reader = whole(&reader)?.then_some(reader);
-            return Ok(Self { program, reader, git_dir, common_dir, work_tree, asked: Asked::default() });
+            return Ok(Self { program, reader, git_dir, common_dir, work_tree, asked: Arc::default() });
         }
         if !path.is_dir() {
             return Err(missing());
@@ -112,7 +114,7 @@ impl Repository {
             return Err(untrusted(&asked.stderr).map_or_else(missing, |path| Error::Untrusted(path.to_owned())));
         };
         program.dir.clone_from(&work_tree);
-        Ok(Self { program, reader: None, git_dir, common_dir, work_tree, asked: Asked::default() })
+        Ok(Self { program, reader: None, git_dir, common_dir, work_tree, asked: Arc::default() })
     }
 
     /// The same repository, whose operations may take no longer than `limit` each; no limit where there is none.
@@ -125,7 +127,7 @@ impl Repository {
         Ok(limited)
     }
 
-    /// The same repository, whose operations end when the leash is pulled.
+    /// The same repository, whose operations end when the leash is pulled. What is asked once is asked once of both.
     ///
     /// # Errors
     /// As [`Repository::discover`].
@@ -133,6 +135,7 @@ impl Repository {
         let mut leashed = self.within(self.program.limit)?;
         let rope = Arc::default();
         leashed.program.rope = Some(Arc::clone(&rope));
+        leashed.asked = Arc::clone(&self.asked);
         Ok((leashed, Leash(rope)))
     }
 
@@ -145,6 +148,12 @@ impl Repository {
     /// The directory of this work tree's own index and HEAD.
     pub(super) fn git_dir(&self) -> &Path {
         &self.git_dir
+    }
+
+    /// Whether this is the only work tree.
+    pub(super) fn is_alone(&self) -> bool {
+        let linked = std::fs::read_dir(self.common_dir.join("worktrees"));
+        self.git_dir == self.common_dir && linked.map_or(true, |mut linked| linked.next().is_none())
     }
 
     /// The top of the work tree.
@@ -164,10 +173,16 @@ impl Repository {
     /// The branch HEAD is on; `None` when it is detached.
     ///
     /// # Errors
-    /// Where `git` cannot be started.
+    /// Where the repository cannot be read.
     pub fn current_branch(&self) -> Result<Option<String>, Error> {
-        let said = self.program.git(&["symbolic-ref", "--quiet", "--short", "HEAD"])?;
-        Ok((said.code == 0).then(|| said.stdout.trim_end().to_owned()))
+        let at = if let Some(reader) = &self.reader {
+            let head = reader.find_reference("HEAD")?;
+            head.symbolic_target_bytes().map(|name| String::from_utf8_lossy(name).into_owned())
+        } else {
+            let said = self.program.git(&["symbolic-ref", "--quiet", "HEAD"])?;
+            (said.code == 0).then(|| said.stdout.trim_end().to_owned())
+        };
+        Ok(at.map(|full| full.strip_prefix("refs/heads/").map(str::to_owned).unwrap_or(full)))
     }
 
     /// The commit of the branch or tag `name`; `None` where there is none.
@@ -279,25 +294,29 @@ impl Repository {
         Ok(entry.is_ok_and(|entry| entry.kind() == Some(git2::ObjectType::Blob)))
     }
 
-    /// Every file that differs from HEAD, as `git status` sees it. A submodule does where another commit of it is checked out;
-    /// what is changed inside it is no change here.
+    /// Every file that differs from HEAD, as `git status` sees it; of a directory where git knows no file the directory. A
+    /// submodule does where another commit of it is checked out; what is changed inside it is no change here.
     ///
     /// # Errors
     /// Where `git` refuses.
     pub fn changes(&self) -> Result<Vec<Change>, Error> {
-        let said =
-            self.program.text(&["status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=normal"])?;
+        // The two halves of what `git status` does: it looks for the files that it knows by several threads, for others by one.
+        let known = ["status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=no"];
+        let unknown = ["ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory"];
+        let (known, unknown) = self.program.both(&known, &unknown)?;
         let mut found = Vec::new();
-        for record in said.split('\0') {
+        for record in known.split('\0') {
             let (kind, fields) = match record.as_bytes().first() {
                 Some(b'1') if inside_submodule(record) => continue,
                 Some(b'1') => (ChangeKind::Tracked, 9),
                 Some(b'u') => (ChangeKind::Unmerged, 11),
-                Some(b'?') => (ChangeKind::Untracked, 2),
                 _ => continue,
             };
-            found.extend(record.splitn(fields, ' ').last().map(|path| Change { path: path.to_owned(), kind }));
+            let staged = kind == ChangeKind::Unmerged || record.as_bytes().get(2) != Some(&b'.');
+            found.extend(record.splitn(fields, ' ').last().map(|path| Change { path: path.to_owned(), kind, staged }));
         }
+        let unknown = unknown.split('\0').filter(|path| !path.is_empty());
+        found.extend(unknown.map(|path| Change { path: path.to_owned(), kind: ChangeKind::Untracked, staged: false }));
         Ok(found)
     }
 
@@ -313,6 +332,15 @@ impl Repository {
             Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether there is a remote of this name.
+    ///
+    /// # Errors
+    /// As [`Repository::remote_url`].
+    pub fn has_remote(&self, remote: &str) -> Result<bool, Error> {
+        check_name(remote)?;
+        Ok(self.setting(&format!("remote.{remote}.url"))?.is_some() || self.remote_url(remote)?.is_some())
     }
 
     /// The URL of a remote; `None` where there is no such remote.

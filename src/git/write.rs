@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::kinds::is_under_way;
 use super::merge::settle;
 use super::{Error, Kind, Repository, check_name};
 
@@ -17,6 +16,17 @@ pub enum Outcome {
     Replayed,
     /// There was nothing left to do.
     Already,
+}
+
+/// How `git commit` takes some files and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// They are all that is staged.
+    AsItIs,
+    /// Nothing is staged yet: it stages them itself.
+    Including,
+    /// Other files are staged, and left.
+    Only,
 }
 
 impl Repository {
@@ -95,21 +105,6 @@ impl Repository {
         settle(&self.program)
     }
 
-    /// Switches to the branch `name`, which is at `to`, from a commit. Where both have the same files there is nothing to do in the
-    /// work tree: HEAD alone moves, and what is changed stays so, as with `git switch`, which looks at every file.
-    fn go_to(&self, name: &str, to: &str, from: Option<&str>) -> Result<(), Error> {
-        let tree = self.tree_of(to)?;
-        let same =
-            from.is_some_and(|from| self.tree_of(from).is_ok_and(|tree_of| tree_of.is_some() && tree_of == tree));
-        if !same || is_under_way(self.git_dir()) {
-            return self.switch(&["--no-guess", name], to);
-        }
-        let why = format!("checkout: moving to {name}");
-        self.program.text(&["symbolic-ref", "-m", &why, "HEAD", &Kind::Branch.full(name)])?;
-        let hook = ["hook", "run", "--ignore-missing", "post-checkout", "--", from.unwrap_or(to), to, "1"];
-        self.program.text(&hook).map(drop)
-    }
-
     /// Whether no file stands in the way of a switch to `commit`, or a tree, but those that such a switch has written or removed.
     pub(super) fn is_half_switched(&self, commit: &str) -> Result<bool, Error> {
         let staged = ["diff-index", "--cached", "--quiet", "--ignore-submodules=all", "HEAD"];
@@ -150,47 +145,51 @@ impl Repository {
         let with = |args: &[&'static str]| {
             args.iter().copied().chain(literal.iter().map(String::as_str)).map(str::to_owned).collect::<Vec<_>>()
         };
-        let of = |args: Vec<String>| self.program.git(&args.iter().map(String::as_str).collect::<Vec<_>>());
         let run = |args: Vec<String>| self.program.text(&args.iter().map(String::as_str).collect::<Vec<_>>());
-        let mut staged = None;
-        let differs = !paths.is_empty() && {
+        let (mut staged, mut differ) = (None, String::new());
+        if !paths.is_empty() {
             staged = self.staged()?;
-            // With HEAD's files: one whose removal is staged is known as well.
-            if of(with(&["ls-files", "--error-unmatch", "--"]))?.code != 0 {
-                run(with(&["ls-files", "--error-unmatch", "--with-tree=HEAD", "--"]))?;
-            }
-            let diff = ["diff", "--quiet", "--no-ext-diff", "--ignore-submodules=dirty"];
-            of(with(&[&diff, Self::base_of(staged.as_deref())].concat()))?.code != 0
-        };
-        if !differs {
+            let diff = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty"];
+            differ = run(with(&[&diff, Self::base_of(staged.as_deref())].concat()))?;
+        }
+        if differ.is_empty() {
             if !paths.is_empty() {
+                // With HEAD's files: one whose removal is staged is known as well.
+                run(with(&["ls-files", "--error-unmatch", "--with-tree=HEAD", "--"]))?;
                 // A commit that was killed after the branch had moved left the index behind.
                 run(with(&["reset", "--quiet", "HEAD", "--"]))?;
             }
             let made = self.is_last_commit(message)?;
             return if made { Ok(Outcome::Already) } else { Err(Error::NothingToCommit(paths.join(", "))) };
         }
-        if self.stage(paths, staged.as_deref())? {
-            self.program.text(&["commit", "--quiet", &format!("--message={message}")])?;
-        } else {
-            let mut args = with(&["commit", "--quiet", "--only", "--"]);
-            args.insert(3, format!("--message={message}"));
-            run(args)?;
+        let way = self.way(paths, (staged.as_deref(), &differ))?;
+        let mut args = vec!["commit".to_owned(), "--quiet".to_owned(), format!("--message={message}")];
+        match way {
+            Way::AsItIs => {}
+            Way::Including => args.extend(with(&["--include", "--"])),
+            Way::Only => args.extend(with(&["--only", "--"])),
         }
+        run(args)?;
         Ok(Outcome::Done)
     }
 
-    /// Stages the files `paths`, where that leaves nothing else staged: `git commit --only` makes the index anew from HEAD, which
-    /// takes its time where there are many files. Whether it did.
-    fn stage(&self, paths: &[String], staged: Option<&[String]>) -> Result<bool, Error> {
+    /// How the files `paths` are committed and nothing else; of them `differ` do, each with a NUL behind it. `git commit --only` makes the index anew
+    /// from HEAD, which takes its time where there are many files, and is needed only where others are staged.
+    fn way(&self, paths: &[String], (staged, differ): (Option<&[String]>, &str)) -> Result<Way, Error> {
         let own = staged.is_some_and(|staged| staged.iter().all(|path| paths.contains(path)));
         // A submodule is added only by `git commit` as that has it.
         if !own || self.work_tree().join(".gitmodules").exists() {
-            return Ok(false);
+            return Ok(Way::Only);
         }
-        let update = ["update-index", "--add", "--remove", "--"].into_iter();
+        // Git before 2.45 says nothing of one that it does not know; what differs from the index it does know.
+        let unstaged: BTreeSet<&str> = differ.split('\0').collect();
+        if staged.is_some_and(<[String]>::is_empty) && paths.iter().all(|path| unstaged.contains(path.as_str())) {
+            return Ok(Way::Including);
+        }
+        // It takes no file that git does not know, nor does a commit.
+        let update = ["update-index", "--remove", "--"].into_iter();
         let args: Vec<&str> = update.chain(paths.iter().map(String::as_str)).collect();
-        Ok(self.program.git(&args)?.code == 0)
+        Ok(if self.program.git(&args)?.code == 0 { Way::AsItIs } else { Way::Only })
     }
 
     /// Whether the commit at HEAD has this message, or it and what the hooks have added; then it is one that is nowhere else yet.
@@ -237,77 +236,6 @@ impl Repository {
                 Ok(Outcome::Done)
             }
         }
-    }
-
-    /// Deletes `branch` here and, with a `remote`, there, with the merged requests that were pushed for it; only where `main` (the remote's, when there is one) contains
-    /// it. Switches to `main` first where the branch is checked out, or to its commit where another work tree has `main`.
-    ///
-    /// # Errors
-    /// [`Error::NotContained`] where commits would be lost, [`Error::Elsewhere`] where another work tree has the branch;
-    /// nothing is deleted then.
-    pub fn delete_branch(&self, branch: &str, main: &str, remote: Option<&str>) -> Result<Outcome, Error> {
-        let here = self.find(Kind::Branch, branch)?;
-        let lost = || Error::NotContained { branch: branch.to_owned(), main: main.to_owned() };
-        let full = Kind::Branch.full(branch);
-        if branch == main {
-            return Err(lost());
-        }
-        let mut refs = Vec::new();
-        let base = match remote {
-            None => self.get(Kind::Branch, main)?,
-            Some(remote) => {
-                refs = self.remote_refs(remote)?;
-                let there = refs.iter().find(|other| other.name == Kind::Branch.full(main));
-                match (there, self.commit_of(&format!("refs/remotes/{remote}/{main}"))?) {
-                    (Some(there), Some(known)) if there.commit == known => known,
-                    _ => self.fetch_branch(remote, main)?,
-                }
-            }
-        };
-        let there = refs.iter().find(|other| other.name == full).map(|other| other.commit.clone());
-        for commit in [&here, &there].into_iter().flatten() {
-            if !self.is_ancestor(commit, &base)? {
-                return Err(lost());
-            }
-        }
-        // What is known here of the remote's; a push that deletes it removes that too, unless it is killed between.
-        let known = remote.map(|remote| format!("refs/remotes/{remote}/{branch}"));
-        if there.is_none()
-            && let Some(known) = known
-            && let Some(commit) = self.commit_of(&known)?
-            && self.is_ancestor(&commit, &base)?
-        {
-            self.program.text(&["update-ref", "-d", "--", &known])?;
-        }
-        if here.is_none() && there.is_none() {
-            return Ok(Outcome::Already);
-        }
-        if self.current_branch()?.as_deref() == Some(branch) {
-            match self.find(Kind::Branch, main)? {
-                Some(at) if self.checked_out(main)?.is_none() => self.go_to(main, &at, here.as_deref())?,
-                at => {
-                    let at = at.unwrap_or(base);
-                    self.switch(&["--detach", &at], &at)?;
-                }
-            }
-        }
-        if let Some(at) = self.checked_out(branch)? {
-            return Err(Error::Elsewhere { branch: branch.to_owned(), at });
-        }
-        if let (Some(remote), Some(tip)) = (remote, there.as_ref().or(here.as_ref())) {
-            let mut gone = self.merged_requests(remote, (branch, tip), &refs)?;
-            gone.extend(there.map(|commit| (full, commit)));
-            let specs: Vec<String> = gone.iter().map(|(name, _)| format!(":{name}")).collect();
-            let leases: Vec<String> =
-                gone.iter().map(|(name, commit)| format!("--force-with-lease={name}:{commit}")).collect();
-            if !gone.is_empty() {
-                self.push_specs(remote, &specs, &leases.iter().map(String::as_str).collect::<Vec<_>>())?;
-            }
-        }
-        if here.is_some() {
-            self.program.text(&["branch", "--quiet", "-D", "--", branch])?;
-        }
-        Ok(Outcome::Done)
     }
 
     /// Makes a linked worktree of `commit` at `path`; one that is there at that commit is taken as it is.

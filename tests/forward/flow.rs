@@ -2,7 +2,8 @@
 //!
 //! # What differs, and why
 //! The tag is on the release commit, which is what was tested and deployed; `git flow` tags the merge that comes of it afterwards.
-//! What develop gets is what the tag is on, in both. The work tree ends on main, as the procedure has it, and not on develop.
+//! What develop gets is what the tag is on, in both. The work tree is left as it is, and not brought to develop: on main where
+//! that has the same files, else on no branch.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

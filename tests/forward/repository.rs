@@ -42,12 +42,18 @@ fn a_fix_goes_from_the_tag_to_the_remote_and_into_main() {
         .top("version_files: [package.json, gone.json]")
         .file("package.json", "{\n  \"name\": \"app\",\n  \"version\": \"1.2.3\"\n}\n")
         .open();
+    project.write("later.txt", "later\n");
+    for words in ["add .", "commit -q -m later", "push -q origin main"] {
+        project.git("work", words);
+    }
     let other = project.git("work", "rev-parse main");
     project.start("s/commit: yes\n").exits(0).says(&[
         "+1 -1  app.txt",
         "+1 -1  package.json",
         "gone.json is not there",
         "git push --atomic origin hotfix/42 v1.2.4",
+        "no file was touched: the work tree is at",
+        "`git switch main` leads to main",
     ]);
     let remote = |what: &str| project.git("remote.git", what);
     assert_eq!(remote("show v1.2.4:package.json"), "{\n  \"name\": \"app\",\n  \"version\": \"1.2.4\"\n}");
@@ -58,6 +64,7 @@ fn a_fix_goes_from_the_tag_to_the_remote_and_into_main() {
     assert_eq!(remote("for-each-ref --format=%(refname) refs/heads"), "refs/heads/main");
     assert_eq!(project.git("work", "for-each-ref --format=%(refname) refs/heads"), "refs/heads/main");
     assert_eq!(project.git("work", "status --porcelain"), "");
+    assert_eq!(result(&project, "s/delete")["detached"], remote("rev-parse v1.2.4^{commit}"));
     let message = remote("cat-file -p v1.2.4");
     assert!(message.contains("\n\nRelease\n"), "{message}");
     anchored(&project, &message);

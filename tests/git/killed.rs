@@ -70,7 +70,7 @@ fn state(sandbox: &Sandbox) -> String {
     let refs = "for-each-ref --format=%(refname):%(tree)%(*tree):%(contents:subject):%(symref)";
     let mut state = String::new();
     for dir in ["work", "remote.git"] {
-        for words in [refs, "rev-list --count --all", "symbolic-ref HEAD"] {
+        for words in [refs, "rev-list --count --all", "rev-parse --symbolic-full-name HEAD HEAD^{tree}"] {
             state += &(sandbox.git(dir, words) + "\n");
         }
     }
@@ -210,7 +210,7 @@ fn push() {
 
 #[test]
 fn merge() {
-    between("merge", 8);
+    between("merge", 6);
 }
 
 #[test]
@@ -220,13 +220,12 @@ fn merge_in_a_work_tree_of_its_own() {
 
 #[test]
 fn delete_branch() {
-    between("delete", 6);
+    between("delete", 5);
 }
 
 #[test]
-fn delete_branch_in_the_middle_of_the_files() {
-    let (killed, locks) = killed_everywhere("delete", Killed::InCheckout);
-    assert!(killed >= 2 && locks >= 2, "killed {killed} times, {locks} locks");
+fn delete_branch_checks_no_file_out() {
+    assert_eq!(killed_everywhere("delete", Killed::InCheckout), (0, 0));
 }
 
 #[test]
@@ -313,9 +312,9 @@ fn git_is_told_to_have_everything_on_the_disk() {
     // A blob, a tree, a commit, the branch.
     let commit = synced(&|| repository.commit("two", &["file".to_owned()]));
     assert!(commit >= 4, "{commit}");
-    // The index, the branch.
+    // The branch. The index is git's own affair.
     let branch = synced(&|| repository.create_branch("hotfix/2", "v1.2.3"));
-    assert!(branch >= 2, "{branch}");
+    assert!(branch >= 1, "{branch}");
     sandbox.git("work", "switch -q main");
     let tag = synced(&|| repository.tag("v2", "HEAD", "two"));
     assert!(tag >= 2, "{tag}");

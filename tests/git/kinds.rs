@@ -118,7 +118,8 @@ fn a_clone_of_a_single_branch() {
     repository.delete_branch("hotfix/1", "main", Some("origin")).unwrap();
     // There is no main here, and none is made.
     assert_eq!(sandbox.git("single", "for-each-ref --format=%(refname) refs/heads"), "refs/heads/develop");
-    assert_eq!(sandbox.git("single", "rev-parse HEAD"), sandbox.git("remote.git", "rev-parse main"));
+    assert_eq!(sandbox.git("single", "rev-parse --symbolic-full-name HEAD"), "HEAD");
+    assert_eq!(sandbox.git("single", "rev-parse HEAD"), sandbox.git("remote.git", "rev-parse main^2"));
     let error = repository.merge("develop", "gone", Some("origin"), "merge").unwrap_err();
     assert!(matches!(&error, Error::Missing { name, .. } if name == "origin/gone"), "{error}");
 }

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod back;
+mod changes;
 mod desk;
 mod differential;
 mod hooks;

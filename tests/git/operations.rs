@@ -53,6 +53,44 @@ fn a_conflict_names_its_files_and_moves_nothing() {
 }
 
 #[test]
+fn a_branch_that_is_checked_out_is_left_and_no_file_is_touched() {
+    for (main, expected, reflog) in [
+        ("dir/new", "HEAD", "checkout: moving from hotfix/1 to "),
+        ("file", "refs/heads/main", "checkout: moving from hotfix/1 to main"),
+    ] {
+        let sandbox = Sandbox::new();
+        let repository = sandbox.open();
+        repository.create_branch("hotfix/1", "v1.2.3").unwrap();
+        sandbox.write("file", "two\n");
+        repository.commit("two", &["file".to_owned()]).unwrap();
+        let head = repository.head().unwrap().unwrap();
+        sandbox.git("work", "switch -q main");
+        sandbox.write(main, "two\n");
+        sandbox.git("work", "add .");
+        sandbox.git("work", "commit -q -m more");
+        sandbox.git("work", "merge -q -m merge hotfix/1");
+        sandbox.git("work", "switch -q hotfix/1");
+        // What the operator has begun meanwhile stays, also where main has another file there.
+        for (name, text) in [("file", "mine\n"), ("dir/new", "mine as well\n")] {
+            sandbox.write(name, text);
+        }
+        sandbox.put("work/.git/hooks/post-checkout", "#!/bin/sh\necho \"$@\" >>\"$T/hook\"\n");
+        let index = std::fs::read(sandbox.path("work/.git/index")).unwrap();
+        for outcome in [Outcome::Done, Outcome::Already] {
+            assert_eq!(repository.delete_branch("hotfix/1", "main", None).unwrap(), outcome);
+        }
+        assert_eq!(sandbox.git("work", "rev-parse --symbolic-full-name HEAD"), expected);
+        assert_eq!(sandbox.text("work/file") + &sandbox.text("work/dir/new"), "mine\nmine as well\n");
+        assert_eq!(std::fs::read(sandbox.path("work/.git/index")).unwrap(), index);
+        let said = sandbox.git("work", "reflog -1 --format=%gs HEAD");
+        assert!(said.starts_with(reflog), "{said}");
+        let now = repository.head().unwrap().unwrap();
+        assert_eq!(now == head, expected == "HEAD");
+        assert_eq!(sandbox.text("hook"), format!("{head} {now} 1\n"));
+    }
+}
+
+#[test]
 fn names_that_look_like_options_are_refused() {
     let repository = Sandbox::new().open();
     assert!(matches!(repository.fetch("--upload-pack=touch pwned").unwrap_err(), Error::BadName { .. }));

@@ -41,7 +41,7 @@ fn it_follows_the_branch_and_no_commit_takes_it_along() {
     sandbox.git("work", "branch -q -D hotfix/1");
     sandbox.fix();
     assert_eq!(sandbox.git("remote.git", "rev-parse main:sub"), in_main);
-    assert_eq!(sandbox.text("work/sub/in"), "two\n");
+    assert_eq!(sandbox.text("work/sub/in"), "one\n");
 }
 
 #[test]

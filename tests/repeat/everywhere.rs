@@ -21,7 +21,7 @@ enum Killed {
 const HOWS: [Killed; 3] = [Killed::Before, Killed::Without, Killed::InTransaction];
 
 /// How many `git` there are at least in each of [`STEPS`], without those that ask who drives.
-const AT_LEAST: [usize; 8] = [1, 1, 0, 4, 1, 1, 16, 6];
+const AT_LEAST: [usize; 8] = [1, 1, 0, 4, 1, 1, 12, 5];
 
 /// Has the program killed at the `n`th moment; it leaves `$T/killed` then, and `$T/over` when nothing goes on any more.
 fn arm(world: &World, how: Killed, n: usize) {
