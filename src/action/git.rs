@@ -196,7 +196,11 @@ impl Git {
                     let short: String = head.chars().take(12).collect();
                     let at = format!("no file was touched: the work tree is at {short}, on no branch now");
                     ctx.desk.show(Show::Info(&at));
-                    ctx.desk.show(Show::Info(&format!("`git switch {name}` leads to {name}")));
+                    let way = match repository.checked_out(&name).map_err(refused)? {
+                        Some(place) => format!("{name} is checked out in {place}"),
+                        None => format!("`git switch {name}` leads to {name}"),
+                    };
+                    ctx.desk.show(Show::Info(&way));
                     done.result.insert("detached".to_owned(), head.into());
                 }
                 Ok(done)

@@ -62,7 +62,10 @@ impl Repository {
     }
 
     /// The work tree where a branch is checked out.
-    pub(super) fn checked_out(&self, name: &str) -> Result<Option<String>, Error> {
+    ///
+    /// # Errors
+    /// Where the repository cannot be read.
+    pub fn checked_out(&self, name: &str) -> Result<Option<String>, Error> {
         if self.is_alone() {
             let here = self.current_branch()?.as_deref() == Some(name);
             return Ok(here.then(|| self.work_tree().display().to_string()));
