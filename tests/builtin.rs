@@ -104,8 +104,6 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("observe/looks/group/repeat", &["observation == 'over'"]),
     ("observe/looks", &["tickets", "feedback", "unexpected"]),
     ("merge-back/when", &["direction == 'forward'"]),
-    ("merge-back/checkout", &[r#"git checkout "$HOTFIX_MAIN""#]),
-    ("merge-back/pull", &[r#"git pull --ff-only "$HOTFIX_REMOTE" "$HOTFIX_MAIN""#]),
     ("merge-back/merge/git", &["{{ branch }}", "{{ main }}", "develop", "release/*"]),
     ("merge-back/delete-branch/git", &["{{ branch }}"]),
 ];

@@ -1,8 +1,15 @@
 //! How a gate that breaks in asks: by what it came to, and by whether anything goes on watching.
 
-use crate::action::{COURSE, Failure, UNTIL, VERDICT, WHY};
+use serde_json::Value;
+
+use super::Engine;
+use super::desk::{Held, StepDesk};
+use super::watch::BEARS;
+use crate::action::{Asked, COURSE, Desk as _, Failure, MEASURED, Stop, UNTIL, VERDICT, WHY};
 use crate::clock::Timestamp;
 use crate::gate::Verdict;
+use crate::operator::{Answer, Busy, Form, Presence, Purpose, Show, Way};
+use crate::run::Phase;
 use crate::vars::text_of;
 
 /// What a breach is, to be put into words.
@@ -19,7 +26,7 @@ impl<'a> Breach<'a> {
 
     /// Whether the watch is over at `now`, so that nothing is left to go on watching.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        let until = self.failure.facts.get(UNTIL).and_then(serde_json::Value::as_i64);
+        let until = self.failure.facts.get(UNTIL).and_then(Value::as_i64);
         until.is_some_and(|until| Timestamp::from_millis(until) <= now)
     }
 
@@ -44,5 +51,72 @@ impl<'a> Breach<'a> {
         };
         let end = if why.ends_with(['.', '?', '!']) { "" } else { "." };
         format!("{what}, says {key}:\n{why}{end}\n{course}{ways}")
+    }
+}
+
+impl Engine {
+    /// The next breach that is to be told now: one that asks waits while another program has the terminal.
+    pub(super) fn next_breach(&self) -> Option<(String, Stop)> {
+        let away = self.operator.busy() == Busy::Elsewhere;
+        let mut breaches = self.breaches.borrow_mut();
+        let at = breaches.iter().position(|(_, stop)| !away || matches!(stop, Stop::Retreat(_)))?;
+        breaches.remove(at)
+    }
+
+    /// A gate in the background was breached: asks what to do, unless the runbook says it.
+    pub(super) async fn breached(&self, key: &str, stop: Stop) -> Result<(), Stop> {
+        // What the question breaks in on may end and take it along: it is asked at the next, then.
+        let mut open = Held::of(self);
+        if let Stop::Failed(failure) = &stop {
+            open.hold(key, Stop::Failed(failure.clone()));
+        }
+        let asked = self.ask_about(key, stop).await;
+        open.let_go();
+        asked
+    }
+
+    async fn ask_about(&self, key: &str, stop: Stop) -> Result<(), Stop> {
+        let failure = match stop {
+            Stop::Failed(failure) => failure,
+            // Production is back: there is nothing that the runbook could mean by it.
+            Stop::Retreat(message) if self.phase() != Phase::Forward => Failure { message, ..Failure::default() },
+            other => return Err(other),
+        };
+        let reason = failure.message.clone();
+        // A person reads it where they are asked.
+        if self.operator.presence() != Presence::Person {
+            self.show(Show::Warning(&format!("{key}: {reason}")));
+        }
+        let mut ways = vec![Way::Wait, Way::Pause];
+        if self.phase() == Phase::Forward {
+            ways.insert(0, Way::Rollback);
+        }
+        let measured = failure.facts.get(MEASURED).and_then(Value::as_array).cloned().unwrap_or_default();
+        let measured: Vec<_> = measured.iter().map(text_of).collect();
+        let breach = Breach::of(key, &failure);
+        let prompt = breach.question(self.now(), self.phase() == Phase::Forward);
+        let asked = Asked { purpose: Purpose::Command, prompt, form: Form::Way(ways) };
+        match StepDesk::new(self, key, Vec::new()).anew().with_measured(&measured).ask(asked).await {
+            Ok(Answer::Way { way: Way::Wait, .. }) => {
+                self.watch_on(key);
+                let said = if breach.is_over(self.now()) {
+                    format!("{key} watches no more: its time is up.")
+                } else {
+                    format!(
+                        "{key} goes on watching. Its counts begin anew: it asks again when a limit is exceeded again, after {BEARS} readings at the earliest, and of a probe that cannot measure only once it could."
+                    )
+                };
+                self.show(Show::Info(&said));
+                Ok(())
+            }
+            Ok(Answer::Way { way: Way::Rollback, .. }) => {
+                self.turned.replace(Some((key.to_owned(), Stop::Failed(failure))));
+                Err(Stop::Way { way: Way::Rollback, reason: Some(reason) })
+            }
+            Ok(Answer::Way { way, .. }) => Err(Stop::Way { way, reason: Some(reason) }),
+            Ok(_) => Ok(()),
+            Err(Stop::Missing(_)) => Err(Stop::Breached(format!("{key}: {reason}"))),
+            Err(stop) => Err(stop),
+        }
     }
 }

@@ -14,23 +14,21 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::Engine;
-use super::breach::Breach;
-use super::desk::{Held, StepDesk};
+use super::desk::StepDesk;
 use super::place::Origin;
-use crate::action::{Action, Asked, Behind, Context, Desk as _, Failure, MEASURED, Stop, Vigil, Watching};
+use crate::action::{Action, Behind, Context, Stop, Vigil, Watching};
 use crate::clock::Timestamp;
 use crate::gate::Past;
-use crate::operator::{Answer, Busy, Form, Presence, Purpose, Show, Way};
+use crate::operator::{Presence, Show};
 use crate::run::{Phase, Run, Status};
 use crate::runbook::{Body, Trigger};
 use crate::samples::{self, Sample, Seal};
 use crate::template::Condition;
-use crate::vars::text_of;
 
 /// How often it is looked whether anything is watched.
 const LOOK: Duration = Duration::from_millis(200);
 /// How many readings a probe takes before it asks again, after somebody said that it is to go on.
-const BEARS: u32 = 3;
+pub(super) const BEARS: u32 = 3;
 
 /// What watches.
 #[derive(Debug, Default)]
@@ -206,6 +204,13 @@ impl Engine {
         std::future::pending::<()>().await;
     }
 
+    /// Somebody has seen what the watch of the step `key` came to, and says that it is to go on.
+    pub(super) fn watch_on(&self, key: &str) {
+        if let Some(running) = self.watches.borrow().running.get(key) {
+            running.said.go_on.notify_one();
+        }
+    }
+
     /// How the step `key` goes on watching: as whoever watched before left it.
     fn vigil(&self, key: &str, began: Option<Timestamp>, (bears, mode): (u32, Mode)) -> Vigil {
         let state = self.run(|run| run.step(key));
@@ -336,72 +341,5 @@ impl Engine {
         let running = std::mem::take(&mut self.watches.borrow_mut().running);
         running.into_values().for_each(|running| running.handle.abort());
         self.breaches.borrow_mut().clear();
-    }
-
-    /// The next breach that is to be told now: one that asks waits while another program has the terminal.
-    pub(super) fn next_breach(&self) -> Option<(String, Stop)> {
-        let away = self.operator.busy() == Busy::Elsewhere;
-        let mut breaches = self.breaches.borrow_mut();
-        let at = breaches.iter().position(|(_, stop)| !away || matches!(stop, Stop::Retreat(_)))?;
-        breaches.remove(at)
-    }
-
-    /// A gate in the background was breached: asks what to do, unless the runbook says it.
-    pub(super) async fn breached(&self, key: &str, stop: Stop) -> Result<(), Stop> {
-        // What the question breaks in on may end and take it along: it is asked at the next, then.
-        let mut open = Held::of(self);
-        if let Stop::Failed(failure) = &stop {
-            open.hold(key, Stop::Failed(failure.clone()));
-        }
-        let asked = self.ask_about(key, stop).await;
-        open.let_go();
-        asked
-    }
-
-    async fn ask_about(&self, key: &str, stop: Stop) -> Result<(), Stop> {
-        let failure = match stop {
-            Stop::Failed(failure) => failure,
-            // Production is back: there is nothing that the runbook could mean by it.
-            Stop::Retreat(message) if self.phase() != Phase::Forward => Failure { message, ..Failure::default() },
-            other => return Err(other),
-        };
-        let reason = failure.message.clone();
-        // A person reads it where they are asked.
-        if self.operator.presence() != Presence::Person {
-            self.show(Show::Warning(&format!("{key}: {reason}")));
-        }
-        let mut ways = vec![Way::Wait, Way::Pause];
-        if self.phase() == Phase::Forward {
-            ways.insert(0, Way::Rollback);
-        }
-        let measured = failure.facts.get(MEASURED).and_then(Value::as_array).cloned().unwrap_or_default();
-        let measured: Vec<_> = measured.iter().map(text_of).collect();
-        let breach = Breach::of(key, &failure);
-        let prompt = breach.question(self.now(), self.phase() == Phase::Forward);
-        let asked = Asked { purpose: Purpose::Command, prompt, form: Form::Way(ways) };
-        match StepDesk::new(self, key, Vec::new()).anew().with_measured(&measured).ask(asked).await {
-            Ok(Answer::Way { way: Way::Wait, .. }) => {
-                if let Some(running) = self.watches.borrow().running.get(key) {
-                    running.said.go_on.notify_one();
-                }
-                let said = if breach.is_over(self.now()) {
-                    format!("{key} watches no more: its time is up.")
-                } else {
-                    format!(
-                        "{key} goes on watching. Its counts begin anew: it asks again when a limit is exceeded again, after {BEARS} readings at the earliest, and of a probe that cannot measure only once it could."
-                    )
-                };
-                self.show(Show::Info(&said));
-                Ok(())
-            }
-            Ok(Answer::Way { way: Way::Rollback, .. }) => {
-                self.turned.replace(Some((key.to_owned(), Stop::Failed(failure))));
-                Err(Stop::Way { way: Way::Rollback, reason: Some(reason) })
-            }
-            Ok(Answer::Way { way, .. }) => Err(Stop::Way { way, reason: Some(reason) }),
-            Ok(_) => Ok(()),
-            Err(Stop::Missing(_)) => Err(Stop::Breached(format!("{key}: {reason}"))),
-            Err(stop) => Err(stop),
-        }
     }
 }
