@@ -56,6 +56,10 @@ pub(super) trait Watcher {
     fn output(&mut self, source: Source, bytes: &[u8]);
     /// Who wants it stopped, if anybody does. Asked again and again.
     fn stop(&mut self) -> Option<String>;
+    /// How long no more is read now, where others of this thread are to have their turn.
+    fn rest(&mut self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Runs `spec` to its end. Dropped before that, it kills the group.
@@ -122,6 +126,9 @@ pub(super) async fn drive(spec: &Spec, outputs: Outputs, watcher: &mut dyn Watch
                     return Ok(ending(leader, stopping));
                 }
             }
+        }
+        if let Some(rest) = watcher.rest() {
+            SystemClock.sleep(rest).await;
         }
         if let Some(cause) = cause {
             stopping = Some((cause, Ladder::start(group)));

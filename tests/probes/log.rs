@@ -160,6 +160,19 @@ fn what_is_no_file_is_an_error_and_holds_up_nothing_that_comes_after_it() {
 }
 
 #[test]
+fn a_log_that_never_pauses_holds_up_nothing_beside_it() {
+    let flood = "{name: flood, log: {run: 'yes ERROR | head -c 100000000; read x < \"$T/never\"', contains: ERROR}, interval: 500ms, \
+                 failure_condition: 'count < 0'}";
+    let beside = "{name: beside, run: 'true', interval: 100ms, success_condition: 'exit_code == 0'}";
+    let project = steps(&[&watch("for: 4s, on_breach: continue,", &[flood, beside])]).open();
+    project.fifo("never");
+    project.start("").exits(0);
+    let (read, counted) = (samples(&project, "beside").len(), samples(&project, "flood"));
+    assert!(read >= 8, "{read} readings in 4 s beside a log that never pauses");
+    assert!(counted.iter().any(|sample| sample["value"].as_u64() > Some(1000)), "{counted:?}");
+}
+
+#[test]
 fn a_log_that_is_not_there_is_an_error_until_it_is() {
     let probe = "{name: p, log: {path: '{{ env.T }}/later.log', contains: ERROR}, interval: 50ms, timeout: 20s, failure_condition: 'count > 1', consecutive_error_limit: 1000000}";
     let project = steps(&[&watch("for: 1h,", &[probe])]).open();
