@@ -12,7 +12,7 @@ use super::{Exit, Trouble, began, choose, plan, select, whole};
 use crate::clock::{Clock as _, SystemClock};
 use crate::engine::{Identity, initial};
 use crate::event::Event;
-use crate::git::{self, Continues, Kind, Prompts, Reach, RemoteRef, Repository};
+use crate::git::{self, Continues, Kind, Looking, Prompts, Reach, RemoteRef, Repository};
 use crate::preflight::preflight;
 use crate::run::{Outline, Phase, Run};
 use crate::runbook::{Loaded, Runbook};
@@ -90,8 +90,9 @@ pub(super) fn run(arguments: &Arguments, look: &Look) -> Result<Exit, Trouble> {
         return Err(busy(&session, &active));
     }
     let loaded = choose::runbook(target.runbook.as_deref(), (&session.repository, &session.environment), look)?;
+    let looking = session.repository.look();
     let prepared = Prepared::of(target, &loaded.runbook, &session)?;
-    let warnings = prepared.preflight(&loaded, &session)?;
+    let warnings = prepared.preflight(&loaded, &session, &looking)?;
     // The answers are read before anything starts, so that one for an unknown step stops it here.
     let (_, masker) = session.masker(&loaded.runbook)?;
     let console = session.console(&Run::new(Outline::of(&loaded.runbook)), &masker)?;
@@ -234,7 +235,7 @@ impl Prepared {
     }
 
     /// What there is to be said, or everything that stands in the way.
-    fn preflight(&self, loaded: &Loaded, session: &Session) -> Result<Vec<String>, Trouble> {
+    fn preflight(&self, loaded: &Loaded, session: &Session, looking: &Looking) -> Result<Vec<String>, Trouble> {
         let [main, remote] =
             ["main", "remote"].map(|name| self.vars.get(name).map(crate::vars::text_of).unwrap_or_default());
         // Asked when the session began, most often. Where it cannot be, the preflight says so.
@@ -248,7 +249,7 @@ impl Prepared {
             remote: &remote,
             reach: self.reach,
             scripts: &[],
-            known: git::Known { identity: identity.as_ref(), refs: self.refs.as_deref() },
+            known: git::Known { identity: identity.as_ref(), refs: self.refs.as_deref(), changes: Some(looking) },
         };
         let here = session.repository.work_tree();
         let frozen = loaded.frozen();

@@ -46,7 +46,7 @@ impl Repository {
 
     /// The version of `git`, in its words. It is asked along with the configuration.
     pub(super) fn version(&self) -> Result<String, Error> {
-        let (version, said) = self.program.both(&["version"], &LIST)?;
+        let [version, said] = self.program.each([&["version"], &LIST])?;
         self.keep(&said);
         Ok(version)
     }
@@ -79,8 +79,8 @@ impl Repository {
 
     fn ask_identity(&self) -> Result<Option<Identity>, Error> {
         let ask = |who| ["-c", "user.useConfigOnly=true", "var", who];
-        let said = match self.program.both(&ask("GIT_AUTHOR_IDENT"), &ask("GIT_COMMITTER_IDENT")) {
-            Ok((_, said)) => said,
+        let said = match self.program.each([&ask("GIT_AUTHOR_IDENT"), &ask("GIT_COMMITTER_IDENT")]) {
+            Ok([_, said]) => said,
             Err(Error::Refused { .. } | Error::Untrusted(_) | Error::Locked { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };

@@ -27,6 +27,11 @@ pub(super) struct Merged {
 }
 
 impl Repository {
+    /// What a fetch is told where there are no submodules. To know that it would read the whole index.
+    pub(super) fn without_submodules(&self) -> Option<&'static str> {
+        (!self.work_tree().join(".gitmodules").exists()).then_some("--no-recurse-submodules")
+    }
+
     /// Brings one branch of a remote here, whatever else the remote is set up to bring: the commit it is at.
     pub(super) fn fetch_branch(&self, remote: &str, name: &str) -> Result<String, Error> {
         check_name(remote)?;
@@ -34,10 +39,7 @@ impl Repository {
         let here = format!("refs/remotes/{remote}/{name}");
         let spec = format!("+{}:{here}", Kind::Branch.full(name));
         let mut args = vec!["fetch", "--quiet", "--no-auto-maintenance", "--no-tags", "--no-write-fetch-head"];
-        if !self.work_tree().join(".gitmodules").exists() {
-            // Else the index is read to look for submodules.
-            args.push("--no-recurse-submodules");
-        }
+        args.extend(self.without_submodules());
         args.extend(["--", remote, &spec]);
         let said = self.program.git(&args)?;
         let missing = || Error::Missing { kind: "remote branch", name: format!("{remote}/{name}") };

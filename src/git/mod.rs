@@ -55,6 +55,7 @@
 
 mod asked;
 mod back;
+mod changes;
 mod delete;
 mod desk;
 mod error;
@@ -78,6 +79,7 @@ mod write;
 
 pub use asked::Identity;
 pub use back::{Along, Merge};
+pub use changes::{Change, ChangeKind, Looking};
 pub use desk::{Conflict, Left, Unsolved};
 pub use error::Error;
 pub use leash::{Leash, Withheld};
@@ -86,7 +88,7 @@ pub use pick::{Candidate, Picked, Source};
 pub use preflight::{Continues, Failure, Known, Preflight, Reach, Request, preflight};
 pub use program::{Output, Prompts};
 pub use push::{Refusal, Rejection, Why};
-pub use read::{Change, ChangeKind, Kind, RemoteRef, Repository};
+pub use read::{Kind, RemoteRef, Repository};
 pub use request::{Waiting, requests};
 pub use snapshot::Snapshot;
 pub use stat::{Origin, Stat};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ChangeKind, Error, Identity, Kind, Prompts, RemoteRef, Repository, check_name, kinds};
+use super::{ChangeKind, Error, Identity, Kind, Looking, Prompts, RemoteRef, Repository, check_name, kinds};
 use crate::vars::Environment;
 
 /// Whether the remote is asked.
@@ -53,6 +53,8 @@ pub struct Known<'a> {
     pub identity: Option<&'a Identity>,
     /// What the remote has.
     pub refs: Option<&'a [RemoteRef]>,
+    /// What differs in the work tree, where it is looked for already.
+    pub changes: Option<&'a Looking>,
 }
 
 /// Something that stands in the way, and the line that mends it.
@@ -106,23 +108,39 @@ pub fn preflight(path: &Path, env: Environment, prompts: Prompts, wanted: &Reque
         }
         Err(error) => return Err(error),
     };
-    match kinds::look(&repository, wanted, &mut found)
-        .and_then(|()| work_tree(&repository, wanted.known.identity, &mut found))
-    {
+    match kinds::look(&repository, wanted, &mut found) {
         Err(Error::Untrusted(path)) => {
             kinds::untrusted(&path, &mut found);
             return Ok(found);
         }
         looked => looked?,
     }
+    // The files are looked for meanwhile; of them it is told where the reader expects it.
+    let so_far = found.failures.len();
+    let elsewhere = refs_and_names(&repository, wanted, &mut found);
+    let others = found.failures.split_off(so_far);
+    match work_tree(&repository, &wanted.known, &mut found) {
+        Err(Error::Untrusted(path)) => {
+            kinds::untrusted(&path, &mut found);
+            return Ok(found);
+        }
+        looked => looked?,
+    }
+    found.failures.extend(others);
+    elsewhere?;
+    Ok(found)
+}
+
+/// What the remote has and what is here by these names.
+fn refs_and_names(repository: &Repository, wanted: &Request<'_>, found: &mut Preflight) -> Result<(), Error> {
     if found.failures.iter().any(|failure| failure.mend == "choose another name") {
-        return Ok(found);
+        return Ok(());
     }
     let refs = match wanted.reach {
-        Reach::Online => remote(&repository, wanted, &mut found)?,
+        Reach::Online => remote(repository, wanted, found)?,
         Reach::Offline => Vec::new(),
     };
-    names_here(&repository, wanted, &refs, &mut found)?;
+    names_here(repository, wanted, &refs, found)?;
     let main = Kind::Branch.full(wanted.main);
     let there = refs.iter().find(|other| other.name == main).map(|other| other.commit.clone());
     let known = [there, Some(format!("refs/remotes/{}/{}", wanted.remote, wanted.main)), Some(main)];
@@ -139,11 +157,11 @@ pub fn preflight(path: &Path, env: Environment, prompts: Prompts, wanted: &Reque
             }
         }
     }
-    Ok(found)
+    Ok(())
 }
 
-fn work_tree(repository: &Repository, known: Option<&Identity>, found: &mut Preflight) -> Result<(), Error> {
-    let changes = repository.changes()?;
+fn work_tree(repository: &Repository, known: &Known<'_>, found: &mut Preflight) -> Result<(), Error> {
+    let changes = known.changes.map_or_else(|| repository.changes(), |looking| looking.found(repository))?;
     if !changes.is_empty() {
         let some: Vec<_> = changes.iter().take(5).map(|change| change.path.as_str()).collect();
         let more = if changes.len() > some.len() { ", …" } else { "" };
@@ -156,7 +174,7 @@ fn work_tree(repository: &Repository, known: Option<&Identity>, found: &mut Pref
         };
         found.fail(format!("the work tree has {} changed files: {}{more}", changes.len(), some.join(", ")), mend);
     }
-    if known.is_none() && repository.identity()?.is_none() {
+    if known.identity.is_none() && repository.identity()?.is_none() {
         let mend = "git config user.name 'YOUR NAME' && git config user.email YOU@EXAMPLE.COM";
         found.fail("git does not know who commits", mend);
     }

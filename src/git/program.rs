@@ -36,6 +36,10 @@ const WITHHELD: [&str; 14] = [
 /// the files of the work tree: it is made anew from both.
 const DURABLE: [&str; 4] = ["-c", "core.fsync=committed,reference", "-c", "core.fsyncMethod=fsync"];
 
+/// Commands that only look, and would write the index anew with what they saw of the files. They are not to: that takes a lock
+/// where somebody else may want one, and its time where there are many files.
+const LOOKS: [&str; 2] = ["status", "diff"];
+
 /// How often it is looked whether `git` wants the terminal.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -88,17 +92,22 @@ impl Program {
         Ok(Output { code, stdout: text(&ended.stdout), stderr: text(&ended.stderr) })
     }
 
-    /// What two of them wrote to standard output, when both ended well. They run at the same time, but for those on a leash, which
+    /// What some of them wrote to standard output, when all ended well. They run at the same time, but for those on a leash, which
     /// holds one.
-    pub(super) fn both(&self, one: &[&str], other: &[&str]) -> Result<(String, String), Error> {
+    pub(super) fn each<const N: usize>(&self, all: [&[&str]; N]) -> Result<[String; N], Error> {
+        let mut said = [const { String::new() }; N];
         if self.rope.is_some() {
-            return Ok((self.text(one)?, self.text(other)?));
+            for (said, args) in said.iter_mut().zip(all) {
+                *said = self.text(args)?;
+            }
+            return Ok(said);
         }
         std::thread::scope(|scope| {
-            let other = scope.spawn(|| self.text(other));
-            let one = self.text(one);
-            let other = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok((one?, other?))
+            let begun = all.map(|args| scope.spawn(|| self.text(args)));
+            for (said, one) in said.iter_mut().zip(begun) {
+                *said = one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            }
+            Ok(said)
         })
     }
 
@@ -125,7 +134,11 @@ impl Program {
         if self.prompts == Prompts::Never {
             command.env("GIT_TERMINAL_PROMPT", "0");
         }
-        command.args(["-c", "core.fsmonitor=false"]).args(DURABLE).args(args).stdin(Stdio::null());
+        command.args(["-c", "core.fsmonitor=false"]).args(DURABLE);
+        if args.iter().find(|word| !word.starts_with('-')).is_some_and(|name| LOOKS.contains(name)) {
+            command.arg("--no-optional-locks");
+        }
+        command.args(args).stdin(Stdio::null());
         self.run(&mut command)
     }
 

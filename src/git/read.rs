@@ -57,28 +57,6 @@ impl Kind {
     }
 }
 
-/// How a file differs from HEAD.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// A file git knows was changed, added, renamed or deleted.
-    Tracked,
-    /// git does not know the file.
-    Untracked,
-    /// A merge left it in conflict.
-    Unmerged,
-}
-
-/// A file that differs from HEAD.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Its path from the top of the work tree.
-    pub path: String,
-    /// How it differs.
-    pub kind: ChangeKind,
-    /// Whether the index has it otherwise than HEAD.
-    pub staged: bool,
-}
-
 /// A branch or tag on a remote, with the commit it is at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteRef {
@@ -294,32 +272,6 @@ impl Repository {
         Ok(entry.is_ok_and(|entry| entry.kind() == Some(git2::ObjectType::Blob)))
     }
 
-    /// Every file that differs from HEAD, as `git status` sees it; of a directory where git knows no file the directory. A
-    /// submodule does where another commit of it is checked out; what is changed inside it is no change here.
-    ///
-    /// # Errors
-    /// Where `git` refuses.
-    pub fn changes(&self) -> Result<Vec<Change>, Error> {
-        // The two halves of what `git status` does: it looks for the files that it knows by several threads, for others by one.
-        let known = ["status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=no"];
-        let unknown = ["ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory"];
-        let (known, unknown) = self.program.both(&known, &unknown)?;
-        let mut found = Vec::new();
-        for record in known.split('\0') {
-            let (kind, fields) = match record.as_bytes().first() {
-                Some(b'1') if inside_submodule(record) => continue,
-                Some(b'1') => (ChangeKind::Tracked, 9),
-                Some(b'u') => (ChangeKind::Unmerged, 11),
-                _ => continue,
-            };
-            let staged = kind == ChangeKind::Unmerged || record.as_bytes().get(2) != Some(&b'.');
-            found.extend(record.splitn(fields, ' ').last().map(|path| Change { path: path.to_owned(), kind, staged }));
-        }
-        let unknown = unknown.split('\0').filter(|path| !path.is_empty());
-        found.extend(unknown.map(|path| Change { path: path.to_owned(), kind: ChangeKind::Untracked, staged: false }));
-        Ok(found)
-    }
-
     /// The tree of a commit; `None` where it is not here.
     pub(super) fn tree_of(&self, commit: &str) -> Result<Option<String>, Error> {
         let peeled = format!("{commit}^{{tree}}");
@@ -376,10 +328,4 @@ impl Repository {
 fn whole(reader: &git2::Repository) -> Result<bool, git2::Error> {
     let partial = reader.config()?.entries(Some(r"remote\..*\.(promisor|partialclonefilter)"))?.next().is_some();
     Ok(!partial && !reader.is_shallow())
-}
-
-/// Whether a record of `git status` tells only of what is changed inside a submodule.
-fn inside_submodule(record: &str) -> bool {
-    let mut fields = record.split(' ').skip(1);
-    fields.next() == Some(".M") && fields.next().is_some_and(|state| state.starts_with("S."))
 }

@@ -25,6 +25,8 @@ const LOCK_FILES: [&str; 17] = [
     "packages.lock.json",
     "Podfile.lock",
 ];
+/// What asks which files a program writes.
+const GENERATED: [&str; 4] = ["check-attr", "-z", "linguist-generated", "--"];
 /// How much of a file that git does not know is read to count its lines, in bytes.
 const COUNTED: u64 = 4 * 1024 * 1024;
 /// How far into it a NUL byte makes it binary, in bytes, as git has it.
@@ -63,23 +65,21 @@ impl Repository {
         if paths.is_empty() {
             return Ok((Vec::new(), String::new()));
         }
-        let (mut counts, mut patch) = (String::new(), String::new());
-        if !known.is_empty() {
-            // Where nothing is staged the index is the same as HEAD: with that and a path in the first directory of many files,
-            // git 2.47 takes seconds.
-            let base: &[&str] = if staged { &["HEAD", "--"] } else { &["--"] };
-            let of = |args: &[&'static str]| -> Vec<&str> {
-                let args = args.iter().chain(base).copied();
-                ["--literal-pathspecs", "diff"]
-                    .into_iter()
-                    .chain(args)
-                    .chain(known.iter().map(String::as_str))
-                    .collect()
-            };
-            let numbers = of(&["--numstat", "-z", "--no-renames", "--no-ext-diff"]);
-            (counts, patch) = self.program.both(&numbers, &of(&["--no-color", "--no-ext-diff", "--no-textconv"]))?;
-        }
-        let (counts, generated) = (counted(&counts), self.generated(&paths)?);
+        // Where nothing is staged the index is the same as HEAD: with that and a path in the first directory of many files,
+        // git 2.47 takes seconds.
+        let base: &[&str] = if staged { &["HEAD", "--"] } else { &["--"] };
+        let diff = ["--literal-pathspecs", "diff", "--numstat", "--patch", "-z", "--no-renames", "--no-color"];
+        let diff = diff.iter().chain(&["--no-ext-diff", "--no-textconv"]).chain(base).copied();
+        let diff: Vec<&str> = diff.chain(known.iter().map(String::as_str)).collect();
+        let attribute: Vec<&str> = GENERATED.into_iter().chain(paths.iter().map(String::as_str)).collect();
+        let (differ, attribute) = if known.is_empty() {
+            (String::new(), self.program.text(&attribute)?)
+        } else {
+            self.program.each([&diff, &attribute]).map(|[differ, attribute]| (differ, attribute))?
+        };
+        // What is counted ends with one NUL for each file; another is between that and the patch.
+        let (counts, patch) = differ.split_once("\0\0").unwrap_or((&differ, ""));
+        let (counts, generated) = (counted(counts), generated(&attribute));
         let stat = |path: &String| {
             let lines = match counts.iter().find(|(known, _)| known == path) {
                 Some((_, lines)) => *lines,
@@ -87,7 +87,7 @@ impl Repository {
             };
             Stat { path: path.clone(), lines, origin: origin(path, &generated) }
         };
-        Ok((paths.iter().map(stat).collect(), patch))
+        Ok((paths.iter().map(stat).collect(), patch.to_owned()))
     }
 
     /// How the tree of `new` differs from that of `old`: two commits, or trees.
@@ -99,17 +99,9 @@ impl Repository {
         let said = self.program.text(&args)?;
         let counted = counted(&said);
         let paths: Vec<String> = counted.iter().map(|(path, _)| (*path).to_owned()).collect();
-        let generated = if paths.is_empty() { Vec::new() } else { self.generated(&paths)? };
+        let generated = if paths.is_empty() { Vec::new() } else { generated(&self.about(&GENERATED, &paths)?) };
         let stat = |(path, lines): (&str, _)| Stat { path: path.to_owned(), lines, origin: origin(path, &generated) };
         Ok(counted.into_iter().map(stat).collect())
-    }
-
-    /// Those of the files at `paths` that a program writes, as the attribute says.
-    fn generated(&self, paths: &[String]) -> Result<Vec<String>, Error> {
-        let generated = self.about(&["check-attr", "-z", "linguist-generated", "--"], paths)?;
-        let fields: Vec<&str> = generated.split('\0').collect();
-        let set = fields.chunks_exact(3).filter(|one| matches!(one[2], "set" | "true"));
-        Ok(set.map(|one| one[0].to_owned()).collect())
     }
 
     /// The files at or below `paths` that git does not know and does not ignore.
@@ -142,6 +134,13 @@ impl Repository {
         let all: Vec<&str> = args.iter().copied().chain(paths.iter().map(String::as_str)).collect();
         self.program.text(&all)
     }
+}
+
+/// Those files that a program writes, of what git tells of the attribute.
+fn generated(said: &str) -> Vec<String> {
+    let fields: Vec<&str> = said.split('\0').collect();
+    let set = fields.chunks_exact(3).filter(|one| matches!(one[2], "set" | "true"));
+    set.map(|one| one[0].to_owned()).collect()
 }
 
 /// What `git diff --numstat -z` tells: of each file how many lines are added and removed.

@@ -37,7 +37,9 @@ impl Repository {
     pub fn fetch(&self, remote: &str) -> Result<(), Error> {
         check_name(remote)?;
         // A quiet one would not say which tags.
-        let args = ["fetch", "--tags", "--", remote];
+        let mut args = vec!["fetch", "--tags"];
+        args.extend(self.without_submodules());
+        args.extend(["--", remote]);
         let said = self.program.git(&args)?;
         let clobbered = |line: &str| {
             let line = line.trim_end().strip_suffix("(would clobber existing tag)")?;
